@@ -1,0 +1,359 @@
+//! Field lines in the order and letter case of the wire.
+
+use std::fmt;
+
+use crate::error::RequestError;
+
+/// Field lines in the order and letter case in which they stand on the wire, duplicates kept. Look-up ignores case.
+///
+/// One buffer holds all bytes, so that clearing and refilling allocates nothing. Values are octets: most are ASCII,
+/// none contains CR, LF or NUL.
+///
+/// ```
+/// let mut headers = wire::Headers::new();
+/// headers.append("X-Order", "kept")?;
+/// headers.append("accept", "text/html")?;
+/// headers.append("Accept", "text/plain")?;
+///
+/// assert_eq!(headers.get("ACCEPT"), Some(&b"text/html"[..]));
+/// assert_eq!(headers.get_all("accept").count(), 2);
+/// let lines: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+/// assert_eq!(lines, ["X-Order", "accept", "Accept"]);
+/// # Ok::<(), wire::RequestError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Headers {
+    /// Name and value of every line, one after the other, in the order of `lines`.
+    bytes: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    start: usize,
+    name: usize,
+    value: usize,
+}
+
+impl Line {
+    fn end(self) -> usize {
+        self.start + self.name + self.value
+    }
+}
+
+impl Headers {
+    /// Makes an empty list; allocates nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), lines: Vec::new() }
+    }
+
+    /// Returns the number of field lines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Tells whether there is no field line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Returns the first value of a field.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.get_all(name).next()
+    }
+
+    /// Returns the first value of a field if it is UTF-8.
+    #[must_use]
+    pub fn get_str(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Tells whether a field is there.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Returns all values of a field, in order.
+    pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Returns every member of a comma-separated list over all lines of a field, trimmed, empty ones left out
+    /// (RFC 9110 §5.6.1). Commas inside quoted strings are not treated apart: for lists of tokens.
+    pub fn tokens<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.get_all(name)
+            .flat_map(|value| value.split(|&b| b == b','))
+            .map(trim_ows)
+            .filter(|member| !member.is_empty())
+    }
+
+    /// Tells whether a comma-separated list contains a token, ignoring case.
+    #[must_use]
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        self.tokens(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Returns all lines, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.lines.iter().map(|line| {
+            let both = self.bytes.get(line.start..line.end()).unwrap_or_default();
+            let (name, value) = both.split_at_checked(line.name).unwrap_or_default();
+            // Names are tokens, thus ASCII.
+            (std::str::from_utf8(name).unwrap_or_default(), value)
+        })
+    }
+
+    /// Adds a line at the end. Surrounding white space of the value is dropped.
+    ///
+    /// # Errors
+    /// The name is not a token, or the value contains a control character other than HTAB (RFC 9110 §5.1, §5.5).
+    pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), RequestError> {
+        let value = trim_ows(value.as_ref());
+        check_name(name)?;
+        check_value(name, value)?;
+        self.push_checked(name, value);
+        Ok(())
+    }
+
+    /// Sets a field to one value: the first line of that name takes it in its place, others go; a field that is not
+    /// there is appended.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); nothing changes then.
+    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), RequestError> {
+        let value = trim_ows(value.as_ref());
+        check_name(name)?;
+        check_value(name, value)?;
+        let Some(first) = self.position(name) else {
+            self.push_checked(name, value);
+            return Ok(());
+        };
+        let mut seen = 0;
+        self.retain(|n, _| {
+            seen += usize::from(n.eq_ignore_ascii_case(name));
+            !n.eq_ignore_ascii_case(name) || seen == 1
+        });
+        if let Some(line) = self.lines.get_mut(first) {
+            let old = line.start + line.name..line.end();
+            let (from, to) = (line.value, value.len());
+            line.value = to;
+            self.bytes.splice(old, value.iter().copied());
+            for later in self.lines.iter_mut().skip(first + 1) {
+                later.start = later.start + to - from;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all lines of a field and returns how many there were.
+    pub fn remove(&mut self, name: &str) -> usize {
+        let before = self.len();
+        self.retain(|n, _| !n.eq_ignore_ascii_case(name));
+        before - self.len()
+    }
+
+    /// Keeps the lines for which `keep` answers true.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        let mut end = 0;
+        let bytes = &mut self.bytes;
+        self.lines.retain_mut(|line| {
+            let both = bytes.get(line.start..line.end()).unwrap_or_default();
+            let (name, value) = both.split_at_checked(line.name).unwrap_or_default();
+            let kept = keep(std::str::from_utf8(name).unwrap_or_default(), value);
+            if kept {
+                bytes.copy_within(line.start..line.end(), end);
+                line.start = end;
+                end = line.end();
+            }
+            kept
+        });
+        bytes.truncate(end);
+    }
+
+    /// Removes all lines and keeps the capacity.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.lines.clear();
+    }
+
+    /// Appends all lines of another list.
+    pub fn extend_from(&mut self, other: &Self) {
+        let offset = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.lines.extend(other.lines.iter().map(|line| Line { start: line.start + offset, ..*line }));
+    }
+
+    /// Adds a line whose name and value were checked.
+    pub(crate) fn push_checked(&mut self, name: &str, value: &[u8]) {
+        self.lines.push(Line { start: self.bytes.len(), name: name.len(), value: value.len() });
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(value);
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.iter().position(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+/// Values of secret fields are not shown.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.iter().map(|(name, value)| {
+            let value =
+                if is_secret_field(name) { "[redacted]".into() } else { String::from_utf8_lossy(value) };
+            (name, value)
+        });
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+/// Tells whether a field carries a credential, so that its value must not be shown, nor follow a redirect to another
+/// origin.
+///
+/// These are authorization, proxy-authorization, cookie, set-cookie, api-key and every name that ends in `-api-key`,
+/// `-token`, `-secret` or `-password`.
+#[must_use]
+pub fn is_secret_field(name: &str) -> bool {
+    const NAMES: [&str; 6] =
+        ["authorization", "proxy-authorization", "cookie", "set-cookie", "api-key", "apikey"];
+    const ENDINGS: [&str; 4] = ["-api-key", "-token", "-secret", "-password"];
+    let ends_with = |ending: &&str| {
+        let name = name.as_bytes();
+        name.len()
+            .checked_sub(ending.len())
+            .and_then(|start| name.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(ending.as_bytes()))
+    };
+    NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret)) || ENDINGS.iter().any(ends_with)
+}
+
+/// RFC 9110 §5.6.3: optional white space is SP and HTAB, nothing else.
+pub(crate) fn trim_ows(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// RFC 9110 §5.6.2
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && bytes.iter().all(|b| {
+            matches!(b,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+                || b.is_ascii_alphanumeric()
+        })
+}
+
+fn check_name(name: &str) -> Result<(), RequestError> {
+    if is_token(name.as_bytes()) {
+        return Ok(());
+    }
+    Err(RequestError::FieldName { name: name.chars().take(64).collect() })
+}
+
+/// RFC 9110 §5.5: visible octets, SP, HTAB and obs-text.
+pub(crate) fn is_value(value: &[u8]) -> bool {
+    value.iter().all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f))
+}
+
+fn check_value(name: &str, value: &[u8]) -> Result<(), RequestError> {
+    if is_value(value) { Ok(()) } else { Err(RequestError::FieldValue { name: name.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::new();
+        for (name, value) in lines {
+            headers.append(name, value).unwrap();
+        }
+        headers
+    }
+
+    #[test]
+    fn order_case_and_duplicates_are_kept() {
+        let h = headers(&[("b", "1"), ("A", "2"), ("B", " 3\t")]);
+        let lines: Vec<_> = h.iter().collect();
+        assert_eq!(lines, [("b", &b"1"[..]), ("A", b"2"), ("B", b"3")]);
+        assert_eq!(h.get_all("B").collect::<Vec<_>>(), [b"1", b"3"]);
+    }
+
+    #[test]
+    fn set_replaces_in_place_and_drops_the_others() {
+        for value in ["", "x", "much longer than before"] {
+            let mut h = headers(&[("a", "1"), ("b", "22"), ("c", "3"), ("B", "4"), ("d", "5")]);
+            h.set("B", value).unwrap();
+            assert_eq!(h, headers(&[("a", "1"), ("b", value), ("c", "3"), ("d", "5")]));
+        }
+        let mut h = Headers::new();
+        h.set("x", "1").unwrap();
+        assert_eq!(h, headers(&[("x", "1")]));
+    }
+
+    #[test]
+    fn remove_takes_every_line_of_the_name() {
+        let mut h = headers(&[("a", "1"), ("b", "2"), ("A", "3"), ("c", "4")]);
+        assert_eq!(h.remove("a"), 2);
+        assert_eq!(h, headers(&[("b", "2"), ("c", "4")]));
+        assert_eq!(h.remove("a"), 0);
+    }
+
+    #[test]
+    fn extending_keeps_both_lists() {
+        let mut h = headers(&[("a", "1")]);
+        h.extend_from(&headers(&[("b", "2"), ("c", "3")]));
+        assert_eq!(h, headers(&[("a", "1"), ("b", "2"), ("c", "3")]));
+    }
+
+    #[test]
+    fn lists_are_read_over_all_lines() {
+        let h = headers(&[("Connection", ",close,, x "), ("connection", "Upgrade")]);
+        let tokens: Vec<_> = h.tokens("connection").collect();
+        assert_eq!(tokens, [&b"close"[..], b"x", b"Upgrade"]);
+        assert!(h.has_token("Connection", "UPGRADE"));
+        assert!(!h.has_token("Connection", "clos"));
+    }
+
+    #[test]
+    fn injection_is_refused() {
+        for name in ["", "a b", "a:", "a\r\nb", "ä", "a\0"] {
+            let error = Headers::new().append(name, "v").unwrap_err();
+            assert!(matches!(error, RequestError::FieldName { .. }), "{name:?}");
+        }
+        for value in ["a\r\nX: y", "a\nb", "a\rb", "\0", "\x7f", "\x0b"] {
+            let error = Headers::new().append("n", value).unwrap_err();
+            assert_eq!(error, RequestError::FieldValue { name: "n".into() }, "{value:?}");
+        }
+        assert!(Headers::new().append("n", b"\xff\tok").is_ok());
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let shown =
+            format!("{:?}", headers(&[("Cookie", "s3cret"), ("X-Api-Key", "s3cret"), ("Accept", "a")]));
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains(r#""Accept": "a""#), "{shown}");
+        for name in ["AUTHORIZATION", "X-Auth-Token", "x-amz-security-token", "Client-Secret", "set-cookie"] {
+            assert!(is_secret_field(name), "{name}");
+        }
+        for name in ["accept", "key", "tokens", "etag", "Idempotency-Key"] {
+            assert!(!is_secret_field(name), "{name}");
+        }
+    }
+}
