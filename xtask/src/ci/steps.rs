@@ -1,0 +1,184 @@
+//! The steps of `cargo xtask ci`, in the order in which they run: the cheap ones first.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+use super::budget;
+use crate::tidy;
+use crate::workspace::Workspace;
+
+/// One thing that must hold.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) run: fn(&Workspace) -> Verdict,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Passed,
+    /// A tool is missing; the text says which and how to get it.
+    Skipped(String),
+    Failed(String),
+}
+
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "the sources are formatted", run: fmt },
+    Step { name: "tidy", about: "the house rules that the compiler does not know", run: tidy_step },
+    Step { name: "clippy", about: "no warning anywhere, with all features", run: clippy },
+    Step { name: "features", about: "each layer with no feature and with each one alone", run: features },
+    Step { name: "tests", about: "unit and integration tests", run: tests },
+    Step { name: "doctests", about: "the examples in the documentation", run: doctests },
+    Step { name: "docs", about: "the documentation builds, all links lead somewhere", run: docs },
+    Step { name: "examples", about: "all examples build, the tour runs", run: examples },
+    Step { name: "syscalls", about: "system calls of one exchange, counted by strace", run: syscalls },
+    Step { name: "crates", about: "how many crates of others the client brings along", run: budget::run },
+    Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
+    Step { name: "fuzz", about: "the saved inputs of the fuzz targets, replayed", run: fuzz_corpus },
+];
+
+/// What each layer is checked with alone.
+const LAYERS: &[&str] = &["wire", "conn", "cookies", "resilience", "http-client"];
+
+/// The tests against real programs; not a step, since it needs them installed.
+pub(super) fn interop(workspace: &Workspace) -> Verdict {
+    cargo(workspace, &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"])
+}
+
+fn fmt(workspace: &Workspace) -> Verdict {
+    cargo(workspace, &["fmt", "--all", "--check"])
+}
+
+fn tidy_step(workspace: &Workspace) -> Verdict {
+    if tidy::run(workspace) { Verdict::Passed } else { Verdict::Failed("tidy has findings".to_owned()) }
+}
+
+fn clippy(workspace: &Workspace) -> Verdict {
+    const ALL: &[&str] =
+        &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    // Targets declared with `test = false` are not among "all targets".
+    const ASIDE: &[&str] = &[
+        "clippy",
+        "-p",
+        "http-client",
+        "--test",
+        "interop",
+        "--test",
+        "syscalls",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    all(workspace, [ALL, ASIDE])
+}
+
+fn features(workspace: &Workspace) -> Verdict {
+    for name in LAYERS {
+        let none = std::iter::once(None);
+        let package = workspace.package(name);
+        let each = package.into_iter().flat_map(|package| package.features.iter().map(Some));
+        for feature in none.chain(each) {
+            let mut line = vec!["clippy", "-p", name, "--no-default-features"];
+            if let Some(feature) = feature {
+                line.extend(["--features", feature]);
+            }
+            line.extend(["--", "-D", "warnings"]);
+            let verdict = cargo(workspace, &line);
+            if !matches!(verdict, Verdict::Passed) {
+                return verdict;
+            }
+        }
+    }
+    Verdict::Passed
+}
+
+fn tests(workspace: &Workspace) -> Verdict {
+    if answers(workspace, &["nextest", "--version"]) {
+        cargo(workspace, &["nextest", "run", "--workspace", "--all-features"])
+    } else {
+        cargo(workspace, &["test", "--workspace", "--all-features", "--lib", "--bins", "--tests"])
+    }
+}
+
+fn doctests(workspace: &Workspace) -> Verdict {
+    cargo(workspace, &["test", "--doc", "--workspace", "--all-features"])
+}
+
+fn docs(workspace: &Workspace) -> Verdict {
+    let line = ["doc", "--workspace", "--no-deps", "--all-features"];
+    let mut command = workspace.cargo();
+    command.args(line).env("RUSTDOCFLAGS", "-D warnings");
+    finish(command, &format!("RUSTDOCFLAGS='-D warnings' cargo {}", line.join(" ")))
+}
+
+fn examples(workspace: &Workspace) -> Verdict {
+    all(
+        workspace,
+        [
+            &["build", "-p", "examples", "--examples"][..],
+            &["run", "--quiet", "-p", "examples", "--example", "tour"],
+        ],
+    )
+}
+
+fn syscalls(workspace: &Workspace) -> Verdict {
+    if !in_path("strace") {
+        return Verdict::Skipped("strace is missing, install with: apt-get install strace".to_owned());
+    }
+    cargo(workspace, &["test", "-p", "http-client", "--test", "syscalls"])
+}
+
+fn deny(workspace: &Workspace) -> Verdict {
+    if !answers(workspace, &["deny", "--version"]) {
+        let how = "cargo-deny is missing, install with: cargo install cargo-deny --locked";
+        return Verdict::Skipped(how.to_owned());
+    }
+    // It looks at the crates of all platforms; the fetch is idle once they are there.
+    const CHECK: &[&str] =
+        &["deny", "--offline", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+    all(workspace, [&["fetch", "--locked"], CHECK])
+}
+
+fn fuzz_corpus(workspace: &Workspace) -> Verdict {
+    cargo(workspace, &["test", "-p", "wire", "--test", "fuzz_corpus"])
+}
+
+fn all<const N: usize>(workspace: &Workspace, lines: [&[&str]; N]) -> Verdict {
+    for line in lines {
+        let verdict = cargo(workspace, line);
+        if !matches!(verdict, Verdict::Passed) {
+            return verdict;
+        }
+    }
+    Verdict::Passed
+}
+
+fn cargo(workspace: &Workspace, line: &[&str]) -> Verdict {
+    let mut command = workspace.cargo();
+    command.args(line);
+    finish(command, &format!("cargo {}", line.join(" ")))
+}
+
+/// Shows the command before it runs, so that it can be run again by hand.
+fn finish(mut command: Command, shown: &str) -> Verdict {
+    println!("$ {shown}");
+    match command.status() {
+        Ok(status) if status.success() => Verdict::Passed,
+        Ok(status) => Verdict::Failed(format!("`{shown}` ended with {status}")),
+        Err(error) => Verdict::Failed(format!("`{shown}` does not start: {error}")),
+    }
+}
+
+/// Whether a subcommand of cargo is there.
+fn answers(workspace: &Workspace, line: &[&str]) -> bool {
+    let mut command = workspace.cargo();
+    command.args(line).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn in_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}

@@ -1,0 +1,83 @@
+//! The project's own commands: `cargo xtask help` lists them.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's interface")]
+
+mod ci;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  ci [--from STEP | --only STEP | --list]
+            everything that must hold before a change is merged; stops at the first failure
+  tidy      the house rules that the compiler does not know: layers, pure modules, file sizes, documents
+  interop   the client against real programs on loopback (nginx, Python and others)
+  help      this page
+
+With CI=true in the environment a step that would be skipped for want of a tool fails instead.
+";
+
+fn main() -> ExitCode {
+    match parse().and_then(run) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Command {
+    Ci(ci::Options),
+    Tidy,
+    Interop,
+    Help,
+}
+
+fn run(command: Command) -> Result<bool, lexopt::Error> {
+    if matches!(command, Command::Help) {
+        print!("{HELP}");
+        return Ok(true);
+    }
+    let workspace = Workspace::load()?;
+    match command {
+        Command::Ci(options) => ci::run(&workspace, &options).map_err(lexopt::Error::from),
+        Command::Tidy => Ok(tidy::run(&workspace)),
+        Command::Interop => Ok(ci::interop(&workspace)),
+        Command::Help => Ok(true),
+    }
+}
+
+fn parse() -> Result<Command, lexopt::Error> {
+    let mut arguments = lexopt::Parser::from_env();
+    let mut command = None;
+    while let Some(argument) = arguments.next()? {
+        match (&mut command, argument) {
+            (_, Short('h') | Long("help")) => return Ok(Command::Help),
+            (None, Value(name)) => command = Some(command_named(&name.string()?)?),
+            (Some(Command::Ci(options)), Long("from")) => options.from = Some(arguments.value()?.string()?),
+            (Some(Command::Ci(options)), Long("only")) => options.only = Some(arguments.value()?.string()?),
+            (Some(Command::Ci(options)), Long("list")) => options.list = true,
+            (_, other) => return Err(other.unexpected()),
+        }
+    }
+    Ok(command.unwrap_or(Command::Help))
+}
+
+fn command_named(name: &str) -> Result<Command, lexopt::Error> {
+    match name {
+        "ci" => Ok(Command::Ci(ci::Options::default())),
+        "tidy" => Ok(Command::Tidy),
+        "interop" => Ok(Command::Interop),
+        "help" => Ok(Command::Help),
+        other => Err(format!("there is no command `{other}`").into()),
+    }
+}
