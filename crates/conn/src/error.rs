@@ -1,0 +1,307 @@
+//! Why a connection could not be made.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::deadline::TimedOut;
+
+/// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The look-up of the name failed.
+    #[error("cannot resolve {host}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The name exists but has no address.
+    #[error("{host} has no address")]
+    NoAddress {
+        /// The name.
+        host: String,
+    },
+    /// No address accepted. [`is_timeout`](Self::is_timeout) tells if the deadline ended the search.
+    #[error("cannot connect to {origin}: {}", Attempts(attempts))]
+    Dial {
+        /// Where to.
+        origin: String,
+        /// Every address that was tried, in order.
+        attempts: Vec<FailedAddress>,
+    },
+    /// The deadline passed.
+    #[error(transparent)]
+    Timeout(#[from] TimedOut),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake with {host} failed")]
+    Tls {
+        /// The server as it was named in the handshake.
+        host: String,
+        /// What failed.
+        source: TlsError,
+    },
+    /// The host cannot be named in a TLS handshake.
+    #[error("{host:?} cannot be named in a TLS handshake")]
+    InvalidServerName {
+        /// The host.
+        host: String,
+    },
+    /// `https` was asked of a build without TLS.
+    #[error("https is not possible: conn was built without a TLS feature")]
+    TlsNotBuilt,
+    /// The origin is malformed.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
+impl ConnectError {
+    /// Returns the timeout that ended the attempt, if one did.
+    #[must_use]
+    pub fn is_timeout(&self) -> Option<TimedOut> {
+        match self {
+            Self::Timeout(timed_out) => Some(*timed_out),
+            Self::Dial { attempts, .. } => TimedOut::in_io(&attempts.last()?.error),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the server's certificate was refused.
+    #[must_use]
+    pub fn is_certificate(&self) -> bool {
+        matches!(self, Self::Tls { source, .. } if source.is_certificate())
+    }
+}
+
+/// An address that did not accept, and why.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FailedAddress {
+    /// The address.
+    pub address: SocketAddr,
+    /// Why it failed.
+    pub error: io::Error,
+}
+
+impl FailedAddress {
+    /// Records that `address` failed with `error`.
+    #[must_use]
+    pub fn new(address: SocketAddr, error: io::Error) -> Self {
+        Self { address, error }
+    }
+}
+
+struct Attempts<'a>(&'a [FailedAddress]);
+
+impl fmt::Display for Attempts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, FailedAddress { address, error }) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{address}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What failed in a TLS handshake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// No trusted root stands behind the certificate.
+    #[error("the certificate is not trusted: its issuer is unknown")]
+    UnknownIssuer,
+    /// The certificate is too old.
+    #[error("the certificate has expired{}", Days(" ", *ago, " ago"))]
+    Expired {
+        /// For how long.
+        ago: Option<Duration>,
+    },
+    /// The certificate is too young, or our clock is slow.
+    #[error("the certificate is not valid yet{}", Days(": its time begins in ", *begins_in, ""))]
+    NotValidYet {
+        /// How long until it is.
+        begins_in: Option<Duration>,
+    },
+    /// The certificate belongs to somebody else.
+    #[error("the certificate is not valid for {expected}{}", Names(presented))]
+    WrongName {
+        /// The name that was asked for.
+        expected: String,
+        /// The names that the certificate holds, as far as they are known.
+        presented: Vec<String>,
+    },
+    /// The certificate is refused for another reason.
+    #[error("the certificate is refused")]
+    Certificate {
+        /// The reason.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The two sides do not understand each other, or one has refused the other.
+    #[error("the protocol failed")]
+    Protocol {
+        /// The reason.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The peer closed before the handshake was complete. It may not speak TLS at all.
+    #[error("the peer closed the connection during the handshake")]
+    PeerClosed,
+    /// The stream below failed.
+    #[error("the connection broke during the handshake")]
+    Io {
+        /// How.
+        source: io::Error,
+    },
+}
+
+impl TlsError {
+    /// Tells whether the server's certificate was refused.
+    #[must_use]
+    pub fn is_certificate(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownIssuer
+                | Self::Expired { .. }
+                | Self::NotValidYet { .. }
+                | Self::WrongName { .. }
+                | Self::Certificate { .. }
+        )
+    }
+}
+
+struct Days(&'static str, Option<Duration>, &'static str);
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(seconds) = self.1.map(|d| d.as_secs()) else { return Ok(()) };
+        let (count, unit) = match seconds {
+            0..3600 => (seconds / 60, "minute"),
+            3600..86400 => (seconds / 3600, "hour"),
+            _ => (seconds / 86400, "day"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "{}{count} {unit}{plural}{}", self.0, self.2)
+    }
+}
+
+struct Names<'a>(&'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": it names {}", self.0.join(", ")) }
+    }
+}
+
+/// Why a TLS configuration cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsConfigError {
+    /// No cryptography provider is built in and none was handed in.
+    #[error("no cryptography provider: build with tls-aws-lc or tls-ring, or hand one in")]
+    NoProvider,
+    /// The text holds no certificate.
+    #[error("no certificate found in the PEM text")]
+    NoCertificate,
+    /// A certificate cannot be read.
+    #[error("certificate number {number} cannot be used as a root")]
+    BadCertificate {
+        /// Its place in the input, from 1.
+        number: usize,
+        /// The reason.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The provider and the configuration do not fit.
+    #[error("the cryptography provider cannot be used")]
+    Provider {
+        /// The reason.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// Why a text names no origin. No message repeats the text: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// There is no host.
+    #[error("the host is empty")]
+    Empty,
+    /// There is something in front of the host.
+    #[error("user information does not belong into an origin")]
+    UserInfo,
+    /// The host is written in another script.
+    #[error("the host holds {0:?}: give an international name as its A-label (xn--...)")]
+    NotAscii(char),
+    /// The host holds a character that no host name has.
+    #[error("{0:?} cannot stand in a host name")]
+    Character(char),
+    /// A label is empty or has more than 63 characters, or the name more than 253.
+    #[error("labels of a host name have 1 to 63 characters, the whole name at most 253")]
+    Length,
+    /// The last label is a number, but the whole is no IPv4 address.
+    #[error("a host name that ends in a number must be an IPv4 address in four decimal parts")]
+    NotIpv4,
+    /// What stands in brackets is no IPv6 address (zones are not supported).
+    #[error("an IPv6 address in brackets is expected, as in [::1]")]
+    NotIpv6,
+    /// The port is no number from 1 to 65535.
+    #[error("a port is a number from 1 to 65535")]
+    Port,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deadline::{Limit, Phase};
+
+    fn failed(address: &str, error: io::Error) -> FailedAddress {
+        FailedAddress::new(address.parse().unwrap(), error)
+    }
+
+    #[test]
+    fn a_failed_dial_lists_every_address_and_why() {
+        let timed_out =
+            TimedOut { phase: Phase::Connect, limit: Limit::Connect, allowed: Duration::from_secs(1) };
+        let refused = || failed("[::1]:80", io::ErrorKind::ConnectionRefused.into());
+        let late = failed("127.0.0.1:80", timed_out.into());
+        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused(), late] };
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to http://x: [::1]:80: connection refused; 127.0.0.1:80: timed out while \
+             connecting: the connect limit of 1s has passed"
+        );
+        assert_eq!(error.is_timeout(), Some(timed_out));
+        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused()] };
+        assert_eq!(error.is_timeout(), None);
+    }
+
+    #[test]
+    fn a_refused_certificate_says_what_is_wrong_with_it() {
+        let presented = vec!["a.example".to_owned(), "b.example".to_owned()];
+        for (source, text) in [
+            (TlsError::UnknownIssuer, "the certificate is not trusted: its issuer is unknown"),
+            (TlsError::Expired { ago: None }, "the certificate has expired"),
+            (
+                TlsError::Expired { ago: Some(Duration::from_secs(86400)) },
+                "the certificate has expired 1 day ago",
+            ),
+            (
+                TlsError::NotValidYet { begins_in: Some(Duration::from_secs(7200)) },
+                "the certificate is not valid yet: its time begins in 2 hours",
+            ),
+            (
+                TlsError::WrongName { expected: "c.example".into(), presented },
+                "the certificate is not valid for c.example: it names a.example, b.example",
+            ),
+        ] {
+            assert_eq!(source.to_string(), text);
+            let error = ConnectError::Tls { host: "c.example".into(), source };
+            assert!(error.is_certificate());
+            assert_eq!(error.source().unwrap().to_string(), text);
+        }
+        let closed = ConnectError::Tls { host: "c.example".into(), source: TlsError::PeerClosed };
+        assert!(!closed.is_certificate());
+    }
+}

@@ -1,0 +1,38 @@
+//! Byte streams to an origin: a name is resolved, an address dialled, TLS negotiated, all within a deadline; and
+//! connections worth keeping are kept.
+//!
+//! **In scope**: origins, deadlines and their phases, TCP, TLS by rustls, a pool of idle connections.
+//! **Out of scope**: HTTP. This crate moves bytes and never looks at them.
+//!
+//! Everything that decides is pure ([`Origin`], [`Deadline`], [`Route`], [`Pool`]) and takes `now` as an argument;
+//! what moves bytes stands behind two small traits, [`Connect`] and [`Transport`], so that a test or a user can bring
+//! a stream of their own.
+
+mod clock;
+mod connector;
+mod deadline;
+mod error;
+mod origin;
+mod pool;
+mod resolve;
+mod route;
+mod tcp;
+#[cfg(feature = "tls-no-provider")]
+mod tls;
+mod transport;
+
+pub use clock::{Clock, SystemClock};
+pub use connector::{Connect, ConnectRequest, Connected, Connector, ConnectorConfig, DialTimings};
+pub use deadline::{Deadline, Limit, Phase, TimedOut, Timeouts};
+pub use error::{ConnectError, FailedAddress, OriginError, TlsConfigError, TlsError};
+pub use origin::{Host, Origin, Scheme};
+pub use pool::{Pool, PoolLimits};
+pub use resolve::{Resolve, SystemResolver};
+pub use route::Route;
+pub use tcp::{TcpOptions, TcpTransport};
+#[cfg(feature = "tls-no-provider")]
+pub use tls::{Roots, TlsConfig, TlsTransport};
+pub use transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
+
+#[cfg(feature = "tls-no-provider")]
+pub use rustls;

@@ -1,0 +1,62 @@
+//! Records on their way from the stream to rustls.
+
+use std::io;
+
+use rustls::ClientConnection;
+
+use crate::transport::Transport;
+
+/// rustls asks for this much at a time, a quarter of a full record.
+const PIECE: usize = 4096;
+
+/// Room for a full record.
+const ROOM: usize = 16 * 1024 + 256;
+
+/// Lets rustls read from the stream itself as long as little comes, and reads ahead of it when much does: a
+/// download then costs one system call per record, and an idle session holds no buffer.
+#[derive(Default)]
+pub(super) struct Incoming {
+    ahead: Vec<u8>,
+    used: usize,
+    is_busy: bool,
+}
+
+impl Incoming {
+    /// Tells whether something was read ahead.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.used < self.ahead.len()
+    }
+
+    /// Moves a piece on; 0 at the end of the stream.
+    pub(super) fn receive<T: Transport>(
+        &mut self,
+        inner: &mut T,
+        session: &mut ClientConnection,
+    ) -> io::Result<usize> {
+        if !self.is_ahead() {
+            if !self.is_busy {
+                self.ahead = Vec::new();
+                self.used = 0;
+                let n = session.read_tls(inner)?;
+                self.is_busy = n >= PIECE;
+                return Ok(n);
+            }
+            self.ahead.clear();
+            self.used = 0;
+            self.ahead.reserve_exact(ROOM);
+            self.is_busy = inner.read_spare(&mut self.ahead)? >= PIECE;
+        }
+        // At the end of the stream this is empty, and rustls takes note of it.
+        let mut rest = self.ahead.get(self.used..).unwrap_or_default();
+        let n = session.read_tls(&mut rest)?;
+        self.used += n;
+        Ok(n)
+    }
+
+    /// Gives the buffer back where nothing is expected soon.
+    pub(super) fn rest(&mut self) {
+        if !self.is_ahead() {
+            *self = Self::default();
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The byte stream that everything above reads and writes.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use crate::deadline::Deadline;
+
+/// A connected, blocking, bidirectional byte stream with a deadline.
+///
+/// `read` and `write` wait no longer than the deadline that was set last; when it passes they fail with an
+/// [`io::ErrorKind::TimedOut`] that holds a [`TimedOut`](crate::TimedOut). `read` returns 0 at the end of the
+/// stream. An interrupted call is resumed inside.
+pub trait Transport: Read + Write + Send {
+    /// Bounds every following read and write until the next call. Costs no system call by itself.
+    fn set_deadline(&mut self, deadline: Deadline);
+
+    /// Tells without waiting whether an idle connection may carry another request.
+    fn probe(&mut self) -> Liveness;
+
+    /// Waits until the stream can be read or written as asked, and tells which. Bytes that are already
+    /// decrypted count as readable. A deadline that has passed looks once without waiting.
+    ///
+    /// # Errors
+    /// The deadline passed, or waiting failed.
+    fn ready(&mut self, want: Interest, by: Deadline) -> io::Result<Interest>;
+
+    /// Returns what is known of the connection's ends.
+    fn facts(&self) -> &PeerFacts;
+
+    /// Reads into the spare capacity of `into` and appends what came; returns 0 at the end of the stream or without
+    /// spare capacity.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let filled = into.len();
+        into.resize(into.capacity(), 0);
+        let result = match into.get_mut(filled..) {
+            Some(spare) => self.read(spare),
+            None => Ok(0),
+        };
+        into.truncate(filled + *result.as_ref().unwrap_or(&0));
+        result
+    }
+
+    /// Says goodbye within the deadline, where the stream has a goodbye (TLS: `close_notify`), and shuts it down.
+    /// Dropping without it tries once without waiting.
+    ///
+    /// # Errors
+    /// The goodbye could not be sent.
+    fn close(&mut self) -> io::Result<()>;
+}
+
+/// Whether an idle connection may carry another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// Open, and nothing is waiting to be read.
+    Idle,
+    /// Something unexpected can be read: nobody asked for it, so the connection must not be used.
+    Readable,
+    /// The peer closed, or the connection broke.
+    Closed,
+}
+
+/// Directions of a stream, to wait for or found ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// Bytes, the end, or an error can be read.
+    pub read: bool,
+    /// Bytes can be written.
+    pub write: bool,
+}
+
+impl Interest {
+    /// Reading alone.
+    pub const READ: Self = Self { read: true, write: false };
+    /// Writing alone.
+    pub const WRITE: Self = Self { read: false, write: true };
+    /// Either direction.
+    pub const BOTH: Self = Self { read: true, write: true };
+}
+
+/// What is known of a connection's ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerFacts {
+    /// Our own address.
+    pub local: Option<SocketAddr>,
+    /// The address that was dialled.
+    pub peer: Option<SocketAddr>,
+    /// The TLS session, if there is one.
+    pub tls: Option<TlsFacts>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// The protocol version, as in `TLSv1_3`.
+    pub version: String,
+    /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
+    pub cipher_suite: String,
+    /// The application protocol that the server chose.
+    pub alpn: Option<String>,
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn set_deadline(&mut self, deadline: Deadline) {
+        (**self).set_deadline(deadline);
+    }
+
+    fn probe(&mut self) -> Liveness {
+        (**self).probe()
+    }
+
+    fn ready(&mut self, want: Interest, by: Deadline) -> io::Result<Interest> {
+        (**self).ready(want, by)
+    }
+
+    fn facts(&self) -> &PeerFacts {
+        (**self).facts()
+    }
+
+    fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        (**self).read_spare(into)
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        (**self).close()
+    }
+}

@@ -1,0 +1,171 @@
+//! A client: many calls, one pool.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conn::{Connect, Timeouts};
+use wire::Method;
+
+use crate::body::Body;
+use crate::call::Call;
+use crate::config::ClientConfig;
+use crate::driver::{self, Shared};
+use crate::error::Error;
+use crate::lease::Depot;
+use crate::request::{IntoUrl, Request};
+use crate::response::Response;
+
+/// Sends requests to any origin and keeps connections for the next ones. Cloning shares everything.
+///
+/// ```no_run
+/// use http_client::Client;
+///
+/// let client = Client::new();
+/// let page = client.get("https://example.com/").send()?.text()?;
+/// let created = client.post("https://example.com/log").header("X-Keeper", "Ida").body("all is well").send()?;
+/// println!("{} {}: {page}", created.status(), created.reason());
+/// # Ok::<(), http_client::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Makes a client with default settings.
+    ///
+    /// In a build with TLS but without any provider every request fails with an error that says so.
+    #[must_use]
+    pub fn new() -> Self {
+        let config = ClientConfig::default();
+        let connect = driver::connector(&config);
+        Self::assemble(config, connect)
+    }
+
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// The TLS settings cannot be used.
+    pub fn with_config(config: ClientConfig) -> Result<Self, Error> {
+        let connect = driver::connector(&config)?;
+        Ok(Self::assemble(config, Ok(connect)))
+    }
+
+    fn assemble(config: ClientConfig, connect: Result<Arc<dyn Connect>, Error>) -> Self {
+        let depot = Arc::new(Depot::new(config.pool, Arc::clone(&config.clock)));
+        Self { shared: Arc::new(Shared { config: Arc::new(config), connect, depot }) }
+    }
+
+    /// Begins a GET request.
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::GET, url)
+    }
+
+    /// Begins a POST request.
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a request with any method, given as a [`Method`] or its name.
+    pub fn request<M>(&self, method: M, url: impl IntoUrl) -> RequestBuilder<'_>
+    where
+        M: TryInto<Method>,
+        M::Error: StdError + Send + Sync + 'static,
+    {
+        RequestBuilder { client: self, request: Request::new(method, url) }
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`](crate::ErrorKind). Any complete response is `Ok`, whatever its status.
+    pub fn send(&self, request: Request) -> Result<Response<'static>, Error> {
+        let config = Arc::clone(&self.shared.config);
+        let now = config.clock.now();
+        driver::run(Call::new(request, config, now)?, &self.shared)
+    }
+
+    /// Closes every idle connection.
+    pub fn close_idle(&self) {
+        self.shared.depot.close_idle();
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+/// Builds a request step by step; what goes wrong on the way waits for [`send`](Self::send).
+#[must_use = "nothing is sent before send()"]
+#[derive(Debug)]
+pub struct RequestBuilder<'c> {
+    client: &'c Client,
+    request: Result<Request, Error>,
+}
+
+impl RequestBuilder<'_> {
+    /// Adds a field line.
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.with(|request| Ok(request.headers.append(name, value)?))
+    }
+
+    /// Sets the content: bytes, text, a [`File`](std::fs::File), or a [`Body`] made of a reader.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.with(|request| {
+            request.body = body.into();
+            Ok(())
+        })
+    }
+
+    /// Bounds the whole call, to the end of the response's content.
+    pub fn timeout(self, total: Duration) -> Self {
+        let timeouts = self.client.shared.config.timeouts;
+        self.with(|request| {
+            request.timeouts.get_or_insert(timeouts).total = Some(total);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's timeouts for this call.
+    pub fn timeouts(self, timeouts: Timeouts) -> Self {
+        self.with(|request| {
+            request.timeouts = Some(timeouts);
+            Ok(())
+        })
+    }
+
+    /// Sends the request and waits for the response head.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; besides, whatever went wrong while building.
+    pub fn send(self) -> Result<Response<'static>, Error> {
+        self.client.send(self.request?)
+    }
+
+    /// Returns the request as it was built, without sending it.
+    ///
+    /// # Errors
+    /// Whatever went wrong while building.
+    pub fn build(self) -> Result<Request, Error> {
+        self.request
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            self.request = Err(error);
+        }
+        self
+    }
+}

@@ -1,0 +1,116 @@
+//! What can be set, layer by layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use conn::{Clock, Connect, PoolLimits, SystemClock, TcpOptions, Timeouts};
+use wire::Headers;
+
+/// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
+///
+/// ```
+/// use http_client::{Client, ClientConfig};
+/// use std::time::Duration;
+///
+/// let mut config = ClientConfig::default();
+/// config.timeouts.total = Some(Duration::from_secs(30));
+/// config.headers.set("User-Agent", "lighthouse/1.0")?;
+/// let client = Client::with_config(config)?;
+/// # drop(client);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// How long each step may take. Defaults: connect 10 s, response 60 s, idle 60 s, no total.
+    pub timeouts: Timeouts,
+    /// What a peer may make us hold.
+    pub limits: Limits,
+    /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
+    pub headers: Headers,
+    /// How many idle connections a client keeps, and how long. A [`Connection`](crate::Connection) has no pool.
+    pub pool: PoolLimits,
+    /// Options of TCP sockets.
+    pub tcp: TcpOptions,
+    /// Roots, provider and protocols of TLS. Default: the roots of webpki-roots.
+    #[cfg(feature = "tls-no-provider")]
+    pub tls: conn::TlsConfig,
+    /// The jar that cookies are kept in. Default none: cookies are neither stored nor sent.
+    #[cfg(feature = "cookies")]
+    pub cookies: Option<cookies::Jar>,
+    /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. Default true.
+    pub auto_open: bool,
+    /// Makes connections in place of TCP and TLS; `tcp` and `tls` are not looked at then. Default none.
+    pub connect: Option<Arc<dyn Connect>>,
+    /// Tells the time. Default the system's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Bounds on what a peer may make us hold or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bounds on heads, chunks and trailers.
+    pub message: wire::Limits,
+    /// Bytes of an unread body that are read and dropped so that a connection can be used again. Default 64 KiB.
+    pub drain: u64,
+    /// Bytes of content that [`Response::bytes`](crate::Response::bytes) and [`text`](crate::Response::text) hold in
+    /// memory. Default 64 MiB.
+    pub buffered: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message: wire::Limits::default(), drain: 64 << 10, buffered: 64 << 20 }
+    }
+}
+
+impl ClientConfig {
+    /// Tells whether cookies are kept.
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        #[cfg(feature = "cookies")]
+        let keeps = self.cookies.is_some();
+        #[cfg(not(feature = "cookies"))]
+        let keeps = false;
+        keeps
+    }
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        let mut headers = Headers::new();
+        let agent = concat!("http-client/", env!("CARGO_PKG_VERSION"));
+        for (name, value) in [("User-Agent", agent), ("Accept", "*/*")] {
+            // Both are valid by their letters.
+            let _ = headers.append(name, value);
+        }
+        Self {
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            headers,
+            pool: PoolLimits::default(),
+            tcp: TcpOptions::default(),
+            #[cfg(feature = "tls-no-provider")]
+            tls: conn::TlsConfig::default(),
+            #[cfg(feature = "cookies")]
+            cookies: None,
+            auto_open: true,
+            connect: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig")
+            .field("timeouts", &self.timeouts)
+            .field("limits", &self.limits)
+            .field("headers", &self.headers)
+            .field("pool", &self.pool)
+            .field("tcp", &self.tcp)
+            .field("auto_open", &self.auto_open)
+            .field("own_connect", &self.connect.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! The blocking driver: does what a [`Call`] says, and reports.
+
+use std::sync::Arc;
+
+use conn::{Connect, ConnectRequest, Connector, ConnectorConfig};
+use tracing::debug;
+
+use crate::call::{Attempt, Call, Lost, Step};
+use crate::config::ClientConfig;
+use crate::error::{Error, ErrorKind, Misuse};
+use crate::lease::{Depot, Lease, Pooled};
+use crate::response::Response;
+
+/// What all calls of a client share.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<ClientConfig>,
+    /// Or why there is none.
+    pub(crate) connect: Result<Arc<dyn Connect>, Error>,
+    pub(crate) depot: Arc<Depot>,
+}
+
+/// An attempt that failed, and what the loss of its connection means, if that was it.
+struct Failure {
+    error: Error,
+    lost: Option<Lost>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, lost: None }
+    }
+}
+
+/// Runs a call to its response.
+pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, Error> {
+    loop {
+        match call.step(shared.config.clock.now()) {
+            Step::Attempt(attempt) => match try_once(&mut call, &attempt, shared) {
+                Ok(response) => return Ok(response),
+                Err(Failure { error, lost }) => {
+                    debug!(%error, ?lost, "an attempt failed");
+                    call.on_failure(error, lost);
+                }
+            },
+            Step::Fail(error) => return Err(error),
+            // A call is done only after its response left this function.
+            Step::Done => return Err(Misuse::NoRequest.into()),
+        }
+    }
+}
+
+fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Response<'static>, Failure> {
+    let clock = &*shared.config.clock;
+    let Attempt { route, fresh, deadlines, number } = attempt;
+    let mut lease = Pooled::new(shared.depot.shell(), Arc::clone(&shared.depot), route.clone());
+    let link = lease.link();
+    link.prepare(call.method(), route, call.target(), *number);
+    let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
+
+    let idle = if *fresh { None } else { shared.depot.idle(route) };
+    if let Some((transport, served)) = idle {
+        link.attach(transport, served);
+    } else {
+        let request = ConnectRequest::new(route, deadlines.connect(clock.now()));
+        let connect = shared.connect.as_ref().map_err(Clone::clone)?;
+        link.attach(connect.connect(&request).map_err(Error::from)?.transport, 0);
+    }
+    link.begin(exchange);
+    debug!(
+        { http.request.method = %call.method(), server.address = route.origin().host_str(),
+          server.port = route.origin().port(), attempt = number },
+        "request"
+    );
+    let sent = link.send(call.content(), deadlines, clock);
+    if let Err(error) = sent.and_then(|()| link.receive_head(deadlines, clock)) {
+        let lost = (error.kind() == ErrorKind::Disconnected).then(|| link.lost());
+        return Err(Failure { error, lost });
+    }
+    call.on_response(&link.message.head, clock.wall());
+    let clock = Arc::clone(&shared.config.clock);
+    Ok(Response::new(Lease::Pooled(lease), *deadlines, clock, shared.config.limits.buffered))
+}
+
+/// Makes what connects: the caller's own, or TCP and TLS by the settings.
+pub(crate) fn connector(config: &ClientConfig) -> Result<Arc<dyn Connect>, Error> {
+    if let Some(own) = &config.connect {
+        return Ok(Arc::clone(own));
+    }
+    let mut settings = ConnectorConfig::default();
+    settings.tcp = config.tcp;
+    settings.clock = Arc::clone(&config.clock);
+    #[cfg(feature = "tls-no-provider")]
+    {
+        settings.tls = config.tls.clone();
+    }
+    let connector = Connector::new(settings).map_err(|error| Error::new(ErrorKind::Connect, error))?;
+    Ok(Arc::new(connector))
+}

@@ -1,0 +1,323 @@
+//! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use conn::{ConnectError, Limit, Phase, TimedOut};
+use wire::{ParseError, RequestError};
+
+/// Says what went wrong, for which request, and why.
+///
+/// `Display` prints one line: the request without secrets, then every cause. `source()` gives the same chain as values:
+/// [`conn::ConnectError`], [`conn::TimedOut`], [`wire::ParseError`], [`wire::RequestError`],
+/// [`Misuse`] or [`std::io::Error`]. Its wording may change; branch on [`kind`](Self::kind).
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// The method and the URL without user-info and query.
+    request: Option<String>,
+    attempts: u32,
+    source: Arc<dyn StdError + Send + Sync>,
+}
+
+/// Sorts errors by what a caller can do about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request cannot be sent as it was built: its URL, a field, or a promise about its length.
+    InvalidRequest,
+    /// A call came out of order; the source is a [`Misuse`].
+    Misuse,
+    /// No connection could be made.
+    Connect,
+    /// The peer's certificate was refused.
+    Certificate,
+    /// A deadline passed; [`Error::phase`] tells during what.
+    Timeout,
+    /// The connection broke.
+    Disconnected,
+    /// The peer broke the protocol, or sent more than a limit allows.
+    Protocol,
+    /// The response ended before it was complete.
+    Truncated,
+    /// The reader that was to give the request's content failed.
+    Content,
+    /// The content is larger than may be held in memory.
+    TooLarge,
+    /// The reader or writer of the caller failed.
+    Local,
+}
+
+/// A call came out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// A response was asked for, but no request was sent.
+    #[error("no request was sent, so there is no response to read")]
+    NoRequest,
+    /// A request was begun while a response to the last one was never asked for.
+    #[error("the response to the last request was not read yet: call response() first")]
+    ResponsePending,
+    /// A request was begun inside another.
+    #[error("the last request is not complete: call end_headers() and send() first")]
+    RequestUnfinished,
+    /// A header was put, or headers were ended, without `put_request`.
+    #[error("no request is being built: call put_request() first")]
+    NotBuilding,
+    /// Content was sent before the headers were ended or after the request was complete.
+    #[error("no content can be sent here: call put_request() and end_headers() first")]
+    NotSending,
+    /// The connection is closed and may not be dialled again.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner { kind, request: None, attempts: 1, source: source.into().into() }))
+    }
+
+    /// Names the request, as a method and a URL whose secrets were taken out, unless it is named already.
+    pub(crate) fn for_request(self, request: String, attempts: u32) -> Self {
+        if self.0.request.is_some() {
+            return self;
+        }
+        let source = Arc::clone(&self.0.source);
+        Self(Arc::new(Inner { kind: self.0.kind, request: Some(request), attempts, source }))
+    }
+
+    /// Returns the kind.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Tells whether a deadline passed.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Tells whether no connection could be made, for whatever reason: no byte of the request was sent.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        self.find::<ConnectError>().is_some()
+    }
+
+    /// Returns what was going on when the deadline passed.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.timed_out().map(|timed_out| timed_out.phase)
+    }
+
+    /// Returns the limit whose deadline passed.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        self.timed_out().map(|timed_out| timed_out.limit)
+    }
+
+    /// Returns how often the request was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    fn timed_out(&self) -> Option<TimedOut> {
+        self.find::<TimedOut>().copied().or_else(|| self.find::<ConnectError>()?.is_timeout())
+    }
+
+    /// Finds a cause of one type in the chain.
+    fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // An io::Error shows what it wraps through get_ref alone where it is transparent.
+            let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            if let Some(found) = wrapped.and_then(|wrapped| wrapped.downcast_ref()) {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+impl ErrorKind {
+    /// What is said before the causes; nothing where the cause says it all.
+    fn says(self) -> Option<&'static str> {
+        Some(match self {
+            Self::InvalidRequest => "the request cannot be sent",
+            Self::Connect => "could not connect",
+            Self::Certificate => "the certificate was refused",
+            Self::Disconnected => "the connection broke",
+            Self::Protocol => "the response is invalid",
+            Self::Truncated => "the response is incomplete",
+            Self::Content => "the content of the request could not be read",
+            Self::Misuse | Self::Timeout | Self::TooLarge | Self::Local => return None,
+        })
+    }
+
+    fn io(self) -> io::ErrorKind {
+        match self {
+            Self::InvalidRequest | Self::Misuse => io::ErrorKind::InvalidInput,
+            Self::Connect => io::ErrorKind::NotConnected,
+            Self::Certificate | Self::Protocol => io::ErrorKind::InvalidData,
+            Self::Timeout => io::ErrorKind::TimedOut,
+            Self::Disconnected => io::ErrorKind::ConnectionReset,
+            Self::Truncated => io::ErrorKind::UnexpectedEof,
+            Self::Content | Self::TooLarge | Self::Local => io::ErrorKind::Other,
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0.source)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut between = "";
+        for part in self.0.request.as_deref().into_iter().chain(self.0.kind.says()) {
+            write!(f, "{between}{part}")?;
+            between = ": ";
+        }
+        let (mut cause, mut last) = (self.source(), String::new());
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // A transparent layer repeats the one below it.
+            if text != last {
+                write!(f, "{between}{text}")?;
+                between = ": ";
+            }
+            (cause, last) = (error.source(), text);
+        }
+        Ok(())
+    }
+}
+
+/// The kind and the one line of `Display`: what `main` prints when it returns the error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self})", self.0.kind)
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::new(ErrorKind::Misuse, misuse)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+impl From<ParseError> for Error {
+    fn from(error: ParseError) -> Self {
+        let kind = match error {
+            ParseError::NoResponse => ErrorKind::Disconnected,
+            ParseError::TruncatedHead { .. } | ParseError::TruncatedBody { .. } => ErrorKind::Truncated,
+            _ => ErrorKind::Protocol,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = if error.is_timeout().is_some() {
+            ErrorKind::Timeout
+        } else if error.is_certificate() {
+            ErrorKind::Certificate
+        } else {
+            ErrorKind::Connect
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl Error {
+    /// Wraps a failure of the transport.
+    pub(crate) fn transport(error: io::Error) -> Self {
+        if let Some(timed_out) = TimedOut::in_io(&error) {
+            return Self::new(ErrorKind::Timeout, timed_out);
+        }
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => Self::new(ErrorKind::Disconnected, error),
+        }
+    }
+}
+
+/// For readers and writers of `std::io`; the error stays inside and can be found by `get_ref`.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind().io(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use conn::{Deadline, Origin};
+
+    use super::*;
+
+    fn timed_out() -> TimedOut {
+        let now = std::time::Instant::now();
+        Deadline::after(now, Some(Duration::ZERO), Limit::Idle)
+            .during(Phase::Body)
+            .remaining(now)
+            .unwrap_err()
+    }
+
+    #[test]
+    fn one_line_tells_the_request_and_every_cause() {
+        for (error, line) in [
+            (
+                Error::from(ParseError::BareLf),
+                "GET http://a/: the response is invalid: a line of the head or of the trailers ends with LF without CR",
+            ),
+            (
+                Error::transport(timed_out().into()),
+                "GET http://a/: timed out while reading the content: the idle limit of 0ns has passed",
+            ),
+            (
+                Error::from(Misuse::NoRequest),
+                "GET http://a/: no request was sent, so there is no response to read",
+            ),
+        ] {
+            assert_eq!(error.for_request("GET http://a/".into(), 1).to_string(), line);
+        }
+    }
+
+    #[test]
+    fn questions_are_answered_from_the_causes() {
+        let error = Error::transport(timed_out().into()).for_request("GET http://a/".into(), 2);
+        assert_eq!((error.phase(), error.limit()), (Some(Phase::Body), Some(Limit::Idle)));
+        assert_eq!((error.is_timeout(), error.is_connect(), error.attempts()), (true, false, 2));
+
+        let no_origin = Origin::http("").unwrap_err();
+        assert_eq!(Error::new(ErrorKind::InvalidRequest, no_origin).phase(), None);
+    }
+
+    #[test]
+    fn an_error_survives_the_way_through_io() {
+        let error = Error::from(ParseError::TruncatedBody { received: 1, expected: Some(2) });
+        let io = io::Error::from(error);
+        assert_eq!(io.kind(), io::ErrorKind::UnexpectedEof);
+        let back = Error::transport(io);
+        assert_eq!(back.kind(), ErrorKind::Truncated);
+    }
+}

@@ -1,0 +1,53 @@
+//! An HTTP/1.1 client in layers that come apart.
+//!
+//! Two ways in, one core:
+//!
+//! * [`Client`] sends requests anywhere and keeps connections: `client.get(url).send()?.text()?`.
+//! * [`Connection`] is one connection in your hands: send now, receive later, choose every field line.
+//!
+//! Both are blocking and start no thread. Time-outs are on by default and tell the phase in which they passed
+//! ([`Error::phase`]); any status is data, not an error; a truncated body is always an error.
+//!
+//! | layer | crate | what it is for |
+//! |---|---|---|
+//! | this facade | `http-client` | [`Client`], [`Connection`] |
+//! | messages | [`wire`] | an HTTP/1.1 core without I/O |
+//! | streams | [`conn`] | TCP, TLS, deadlines, a pool |
+//! | cookies | `cookies` | a jar |
+//!
+//! # Features
+//!
+//! * `cookies` (default): a jar on [`ClientConfig`].
+//! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+
+pub mod call;
+
+mod body;
+mod client;
+mod config;
+mod connection;
+mod driver;
+mod error;
+mod lease;
+mod link;
+mod policy;
+mod request;
+mod response;
+
+pub use body::Body;
+pub use client::{Client, RequestBuilder};
+pub use config::{ClientConfig, Limits};
+pub use connection::Connection;
+pub use error::{Error, ErrorKind, Misuse};
+pub use request::{IntoUrl, Request};
+pub use response::Response;
+
+#[cfg(feature = "cookies")]
+pub use cookies;
+pub use {conn, url, wire};
+
+pub use conn::{Limit, Origin, Phase, Timeouts};
+#[cfg(feature = "cookies")]
+pub use cookies::Jar;
+pub use url::Url;
+pub use wire::{Headers, Method, StatusCode, Version};

@@ -1,0 +1,120 @@
+//! A connection with its buffers and the exchange that runs on it: moves bytes, decides nothing.
+
+mod receiving;
+mod sending;
+
+use conn::{PeerFacts, Route, Transport};
+use tracing::debug;
+use wire::{Exchange, Headers, MessageBuf, Method};
+
+use crate::error::Error;
+use crate::policy::prepare;
+use crate::policy::replay::Lost;
+
+/// A connection and all buffers that an exchange needs. Without a transport it is a shell, kept so that the next
+/// exchange allocates nothing.
+#[derive(Default)]
+pub(crate) struct Link {
+    transport: Option<Box<dyn Transport>>,
+    exchange: Option<Exchange>,
+    pub(crate) message: MessageBuf,
+    /// Room for the request's field lines.
+    pub(crate) fields: Headers,
+    pub(crate) output: Vec<u8>,
+    input: Vec<u8>,
+    /// Bytes of `input` that were taken.
+    taken: usize,
+    /// Requests that this connection carried before the current one.
+    served: u64,
+    sent: u64,
+    received: u64,
+    /// The final head stands in `message`.
+    answered: bool,
+    /// The response was taken to its end.
+    complete: bool,
+    /// A write failed; the response may be there all the same.
+    broken: Option<Error>,
+    /// The exchange failed; every later call fails alike.
+    failed: Option<Error>,
+    label: Label,
+}
+
+/// What names the current request in errors; text is made of it only when one happens.
+#[derive(Default)]
+struct Label {
+    method: Method,
+    route: Option<Route>,
+    target: String,
+    attempts: u32,
+}
+
+impl Link {
+    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, served: u64) {
+        self.transport = Some(transport);
+        self.served = served;
+        self.input.clear();
+        self.taken = 0;
+    }
+
+    /// Gives the connection away with the number of requests that it carried.
+    pub(crate) fn detach(&mut self) -> Option<(Box<dyn Transport>, u64)> {
+        Some((self.transport.take()?, self.served))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    /// Tells whether the response was taken to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    pub(crate) fn facts(&self) -> Option<&PeerFacts> {
+        self.transport.as_deref().map(Transport::facts)
+    }
+
+    /// Returns the target of the current request.
+    pub(crate) fn target(&self) -> &str {
+        &self.label.target
+    }
+
+    /// Tells what a broken connection means for sending the request again.
+    pub(crate) fn lost(&self) -> Lost {
+        Lost::new(self.served > 0, self.sent, self.received)
+    }
+
+    /// Forgets the last exchange and names the next request.
+    pub(crate) fn prepare(&mut self, method: &Method, route: &Route, target: &str, attempts: u32) {
+        self.label.method.clone_from(method);
+        self.label.route = Some(route.clone());
+        self.label.target.clear();
+        self.label.target.push_str(target);
+        self.label.attempts = attempts;
+        self.exchange = None;
+        self.output.clear();
+        (self.sent, self.received) = (0, 0);
+        (self.answered, self.complete) = (false, false);
+        (self.broken, self.failed) = (None, None);
+    }
+
+    /// Takes the exchange whose head stands in `output`.
+    pub(crate) fn begin(&mut self, exchange: Exchange) {
+        self.exchange = Some(exchange);
+    }
+
+    /// Names the current request in an error.
+    pub(crate) fn named(&self, error: Error) -> Error {
+        let Label { method, route: Some(route), target, attempts } = &self.label else { return error };
+        error.for_request(prepare::label(method.as_str(), route.origin(), target), *attempts)
+    }
+
+    /// Ends the connection with an error that later calls repeat.
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        let error = self.named(error);
+        debug!(%error, "the connection is closed");
+        self.transport = None;
+        self.failed = Some(error.clone());
+        error
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules of a call, each a pure function.
+
+pub(crate) mod deadlines;
+pub(crate) mod prepare;
+pub(crate) mod replay;

@@ -1,0 +1,147 @@
+//! From a request as the user built it to the origin, the target and the fields that are sent.
+
+use std::time::SystemTime;
+
+use conn::{Origin, Scheme};
+use url::{Position, Url};
+use wire::Headers;
+
+use crate::config::ClientConfig;
+use crate::error::{Error, ErrorKind};
+
+/// Why a URL cannot be requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UrlError {
+    #[error("only http and https URLs can be requested")]
+    Scheme,
+    #[error("the URL has no host")]
+    NoHost,
+    /// Sending it as Basic authentication unasked has leaked many a password.
+    #[error("the URL carries a user name or password; set the Authorization field instead")]
+    UserInfo,
+}
+
+/// Finds the origin of a URL.
+pub(crate) fn origin(url: &Url) -> Result<Origin, Error> {
+    let scheme = match url.scheme() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return Err(Error::new(ErrorKind::InvalidRequest, UrlError::Scheme)),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::new(ErrorKind::InvalidRequest, UrlError::UserInfo));
+    }
+    let host = url.host_str().ok_or_else(|| Error::new(ErrorKind::InvalidRequest, UrlError::NoHost))?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Origin::new(scheme, host, url.port()).map_err(|error| Error::new(ErrorKind::InvalidRequest, error))
+}
+
+/// Returns the request target in origin-form (RFC 9112 §3.2.1): path and query, never the fragment.
+pub(crate) fn target(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}
+
+/// Puts together the fields to send: defaults that the request does not have, the request's own in their order, and the
+/// jar's cookies unless the request brings its own.
+pub(crate) fn fields(defaults: &Headers, own: &Headers, cookies: Option<&str>, into: &mut Headers) {
+    into.clear();
+    into.extend_from(defaults);
+    into.retain(|name, _| !own.contains(name));
+    into.extend_from(own);
+    if let Some(cookies) = cookies.filter(|_| !own.contains("cookie")) {
+        // The jar refuses control characters, so this cannot fail; without the field the request stays valid.
+        let _ = into.append("Cookie", cookies);
+    }
+}
+
+/// Returns what the configured jar has for a URL.
+#[cfg(feature = "cookies")]
+pub(crate) fn cookies(config: &ClientConfig, url: &Url, now: SystemTime) -> Option<String> {
+    config.cookies.as_ref()?.cookie_header(url, now)
+}
+
+/// Puts the cookies of a response to `url` into the configured jar; what the jar refuses is its verdict, not an error.
+#[cfg(feature = "cookies")]
+pub(crate) fn store_cookies(config: &ClientConfig, url: &Url, headers: &Headers, now: SystemTime) {
+    if let Some(jar) = &config.cookies {
+        jar.store(url, headers.get_all("set-cookie"), now);
+    }
+}
+
+#[cfg(not(feature = "cookies"))]
+pub(crate) fn cookies(_: &ClientConfig, _: &Url, _: SystemTime) -> Option<String> {
+    None
+}
+
+#[cfg(not(feature = "cookies"))]
+pub(crate) fn store_cookies(_: &ClientConfig, _: &Url, _: &Headers, _: SystemTime) {}
+
+/// Returns the URL of a target in origin-form, for what goes by URLs.
+pub(crate) fn url(origin: &Origin, target: &str) -> Option<Url> {
+    Url::parse(&format!("{origin}{target}")).ok().filter(|_| target.starts_with('/'))
+}
+
+/// Names a request for an error or a log: the target without its query, which may hold secrets.
+pub(crate) fn label(method: &str, origin: &Origin, target: &str) -> String {
+    match target.split_once('?') {
+        Some((path, _)) => format!("{method} {origin}{path}?..."),
+        None => format!("{method} {origin}{target}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::new();
+        for (name, value) in lines {
+            headers.append(name, value).unwrap();
+        }
+        headers
+    }
+
+    #[test]
+    fn urls_become_origin_and_target() {
+        #[track_caller]
+        fn check(url: &str, expected: Option<(&str, &str)>) {
+            let url = Url::parse(url).unwrap();
+            let found = origin(&url).ok().map(|origin| (origin.to_string(), target(&url)));
+            let expected = expected.map(|(origin, target)| (origin.to_owned(), target));
+            assert_eq!(found, expected, "{url}");
+        }
+        check("http://a", Some(("http://a", "/")));
+        check("http://A:80/b?c#d", Some(("http://a", "/b?c")));
+        check("https://a:8443?q", Some(("https://a:8443", "/?q")));
+        check("http://[::1]:81/", Some(("http://[::1]:81", "/")));
+        check("http://bücher.example/ü ber", Some(("http://xn--bcher-kva.example", "/%C3%BC%20ber")));
+        check("http://127.1/", Some(("http://127.0.0.1", "/")));
+        check("ftp://a/", None);
+        check("data:x", None);
+        check("http://user@a/", None);
+        check("http://:secret@a/", None);
+    }
+
+    #[test]
+    fn defaults_yield_to_the_requests_own_fields() {
+        #[track_caller]
+        fn check(own: &[(&str, &str)], cookies: Option<&str>, expected: &[(&str, &str)]) {
+            let defaults = headers(&[("User-Agent", "us"), ("Accept", "*/*")]);
+            let mut into = headers(&[("Left", "over")]);
+            fields(&defaults, &headers(own), cookies, &mut into);
+            assert_eq!(into, headers(expected));
+        }
+        check(&[], None, &[("User-Agent", "us"), ("Accept", "*/*")]);
+        check(&[("x", "1"), ("accept", "a")], None, &[("User-Agent", "us"), ("x", "1"), ("accept", "a")]);
+        check(&[], Some("a=b"), &[("User-Agent", "us"), ("Accept", "*/*"), ("Cookie", "a=b")]);
+        let own = [("cookie", "mine")];
+        check(&own, Some("a=b"), &[("User-Agent", "us"), ("Accept", "*/*"), ("cookie", "mine")]);
+    }
+
+    #[test]
+    fn labels_hide_the_query() {
+        let origin = Origin::https("a").unwrap();
+        assert_eq!(label("GET", &origin, "/b"), "GET https://a/b");
+        assert_eq!(label("GET", &origin, "/b?token=s3cret"), "GET https://a/b?...");
+    }
+}

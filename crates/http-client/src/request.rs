@@ -1,0 +1,99 @@
+//! A request as plain data.
+
+use std::error::Error as StdError;
+
+use conn::Timeouts;
+use url::Url;
+use wire::{Headers, Method};
+
+use crate::body::Body;
+use crate::error::{Error, ErrorKind};
+
+/// A request as plain data: what is sent where, with which content.
+///
+/// ```
+/// use http_client::{Body, Request};
+///
+/// let mut request = Request::new("PUT", "https://example.com/log")?;
+/// request.headers.append("Content-Type", "text/plain")?;
+/// request.body = Body::from("all is well");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The URL; its fragment is not sent.
+    pub url: Url,
+    /// The request's own field lines, sent in this order.
+    pub headers: Headers,
+    /// The content. Default none.
+    pub body: Body,
+    /// Timeouts in place of the client's. Default none.
+    pub timeouts: Option<Timeouts>,
+}
+
+impl Request {
+    /// Makes a request without own fields and content.
+    ///
+    /// # Errors
+    /// The method is not a token, or the URL cannot be parsed.
+    pub fn new<M>(method: M, url: impl IntoUrl) -> Result<Self, Error>
+    where
+        M: TryInto<Method>,
+        M::Error: StdError + Send + Sync + 'static,
+    {
+        let method = method.try_into().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
+        let url = url.into_url().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
+        Ok(Self { method, url, headers: Headers::new(), body: Body::empty(), timeouts: None })
+    }
+}
+
+/// What a URL can be given as: `&str`, `String`, or a [`Url`].
+pub trait IntoUrl: sealed::Sealed {
+    /// Parses the URL.
+    ///
+    /// # Errors
+    /// It is not an absolute URL.
+    fn into_url(self) -> Result<Url, url::ParseError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for String {}
+    impl Sealed for &String {}
+    impl Sealed for url::Url {}
+    impl Sealed for &url::Url {}
+}
+
+impl IntoUrl for &str {
+    fn into_url(self) -> Result<Url, url::ParseError> {
+        Url::parse(self)
+    }
+}
+
+impl IntoUrl for String {
+    fn into_url(self) -> Result<Url, url::ParseError> {
+        Url::parse(&self)
+    }
+}
+
+impl IntoUrl for &String {
+    fn into_url(self) -> Result<Url, url::ParseError> {
+        Url::parse(self)
+    }
+}
+
+impl IntoUrl for Url {
+    fn into_url(self) -> Result<Url, url::ParseError> {
+        Ok(self)
+    }
+}
+
+impl IntoUrl for &Url {
+    fn into_url(self) -> Result<Url, url::ParseError> {
+        Ok(self.clone())
+    }
+}

@@ -1,0 +1,51 @@
+//! Settings for clients that talk to scripted peers under a manual clock.
+
+use std::sync::Arc;
+
+use http_client::{Client, ClientConfig, Connection, Headers, Origin};
+use testkit::clock::ManualClock;
+use testkit::peer::{Script, ScriptedConnect};
+
+pub(crate) struct Stage {
+    pub(crate) clock: ManualClock,
+    pub(crate) peer: ScriptedConnect,
+    pub(crate) config: ClientConfig,
+}
+
+/// Sets the stage: peers that play these scripts, and settings without default fields.
+pub(crate) fn stage(scripts: impl IntoIterator<Item = Script>) -> Stage {
+    let clock = ManualClock::new();
+    let peer = ScriptedConnect::new(clock.clone(), scripts);
+    let mut config = ClientConfig::default();
+    config.clock = Arc::new(clock.clone());
+    config.connect = Some(Arc::new(peer.clone()));
+    config.headers = Headers::new();
+    Stage { clock, peer, config }
+}
+
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+impl Stage {
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::open(&Origin::http("a").unwrap(), self.config.clone()).unwrap()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::with_config(self.config.clone()).unwrap()
+    }
+
+    /// Checks that every script was played to its end.
+    #[track_caller]
+    pub(crate) fn finish(self) {
+        self.peer.finish().unwrap();
+    }
+}
+
+/// What a GET for `path` looks like on these stages.
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+/// A complete response of known length.
+pub(crate) fn ok(content: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{content}", content.len())
+}
