@@ -1,6 +1,6 @@
 //! Who is spoken to: scheme, host and port, normalised once.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -94,16 +94,21 @@ impl Origin {
             None => scheme.default_port(),
         };
         let address = parse_address(host)?;
-        let mut authority = match address {
-            Some(IpAddr::V6(address)) => format!("[{address}]"),
-            Some(IpAddr::V4(address)) => address.to_string(),
+        // Origins are made for every request: one buffer with room for brackets and a port.
+        let mut authority = String::with_capacity(host.len() + "[]:65535".len());
+        // Writing to a String cannot fail.
+        let _ = match address {
+            Some(IpAddr::V6(address)) => write!(authority, "[{address}]"),
+            Some(IpAddr::V4(address)) => write!(authority, "{address}"),
             None => {
                 check_name(host)?;
-                host.to_ascii_lowercase()
+                authority.push_str(host);
+                authority.make_ascii_lowercase();
+                Ok(())
             }
         };
         if port != scheme.default_port() {
-            authority = format!("{authority}:{port}");
+            let _ = write!(authority, ":{port}");
         }
         Ok(Self { scheme, port, address, authority: authority.into() })
     }
