@@ -51,3 +51,8 @@ pub use conn::{Limit, Origin, Phase, Timeouts};
 pub use cookies::Jar;
 pub use url::Url;
 pub use wire::{Headers, Method, StatusCode, Version};
+
+/// Keeps the examples of the README compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
