@@ -1,9 +1,10 @@
-//! What tests and examples need: certificates made on the spot, scripted peers, a clock that is turned by hand, and
-//! a small site.
+//! What tests and examples need: certificates made on the spot, scripted peers, a clock that is turned by hand,
+//! a small site, and the bodies of the fuzz targets.
 #![expect(clippy::expect_used, reason = "test code fails loudly")]
 
 pub mod certs;
 pub mod clock;
+pub mod fuzz;
 pub mod nginx;
 pub mod peer;
 pub mod site;

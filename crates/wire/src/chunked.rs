@@ -1,9 +1,10 @@
 //! The chunked transfer coding (RFC 9112 §7.1), read and written.
 
 use crate::error::ParseError;
-use crate::head::{SectionEnd, parse_fields};
+use crate::head::parse_fields;
 use crate::headers::Headers;
 use crate::limits::{Limit, Limits};
+use crate::section::SectionEnd;
 
 /// Reads chunk framing; content passes by untouched.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ enum State {
     Extension {
         size: u64,
         extension: usize,
+        quoting: Quoting,
     },
     SizeLineFeed {
         size: u64,
@@ -37,6 +39,26 @@ enum State {
     DataLineFeed,
     Trailers(SectionEnd),
     Done,
+}
+
+/// Where in the quoted strings of an extension a byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quoting {
+    Outside,
+    Inside,
+    /// Behind a backslash.
+    Escaped,
+}
+
+impl Quoting {
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Outside, b'"') | (Self::Escaped, _) => Self::Inside,
+            (Self::Inside, b'"') | (Self::Outside, _) => Self::Outside,
+            (Self::Inside, b'\\') => Self::Escaped,
+            (Self::Inside, _) => Self::Inside,
+        }
+    }
 }
 
 /// What stands at `input[used..]`.
@@ -71,16 +93,15 @@ impl ChunkDecoder {
                     return Ok((used, Chunk::Content { len }));
                 }
                 State::Trailers(mut end) => {
-                    let found = end.find(rest)?;
-                    if found.unwrap_or(rest.len()) > limits.trailer_bytes {
-                        return Err(too_large(Limit::TrailerBytes, limits.trailer_bytes));
-                    }
+                    let found = end.find(rest, (Limit::TrailerBytes, limits.trailer_bytes), limits)?;
                     let Some(len) = found else {
                         self.state = State::Trailers(end);
                         return Ok((used, Chunk::NeedInput));
                     };
+                    let section = rest.get(..len).unwrap_or_default();
                     trailers.clear();
-                    parse_fields(rest.get(..len).unwrap_or_default(), limits, trailers)?;
+                    parse_fields(section, limits, trailers)
+                        .map_err(|error| end.first_fault(section, limits, error))?;
                     used += len;
                     self.state = State::Done;
                 }
@@ -129,7 +150,9 @@ impl ChunkDecoder {
                 State::Size { digits: digits + 1, size }
             }
             (State::Size { digits: 0, .. }, _) => return Err(ParseError::Chunk("a size is missing")),
-            (State::Size { size, .. } | State::Extension { size, .. }, b'\r') => State::SizeLineFeed { size },
+            (State::Size { size, .. } | State::Extension { size, quoting: Quoting::Outside, .. }, b'\r') => {
+                State::SizeLineFeed { size }
+            }
             // RFC 9112 §7.1.1: BWS may stand before the semicolon, and only there.
             (State::Size { size, .. }, b' ' | b'\t') => {
                 self.count_extension(0, limits)?;
@@ -139,11 +162,15 @@ impl ChunkDecoder {
                 self.count_extension(extension, limits)?;
                 State::SizeSpace { size, extension: extension + 1 }
             }
-            (State::Size { size, .. }, b';') => State::Extension { size, extension: 0 },
-            (State::SizeSpace { size, extension }, b';') => State::Extension { size, extension },
-            (State::Extension { size, extension }, b'\t' | b' '..=b'~' | 0x80..) => {
+            (State::Size { size, .. }, b';') => {
+                State::Extension { size, extension: 0, quoting: Quoting::Outside }
+            }
+            (State::SizeSpace { size, extension }, b';') => {
+                State::Extension { size, extension, quoting: Quoting::Outside }
+            }
+            (State::Extension { size, extension, quoting }, b'\t' | b' '..=b'~' | 0x80..) => {
                 self.count_extension(extension, limits)?;
-                State::Extension { size, extension: extension + 1 }
+                State::Extension { size, extension: extension + 1, quoting: quoting.after(byte) }
             }
             (State::Size { .. } | State::SizeSpace { .. }, _) => {
                 return Err(ParseError::Chunk("its size is not a hexadecimal number"));
@@ -151,7 +178,7 @@ impl ChunkDecoder {
             (State::Extension { .. }, _) => {
                 return Err(ParseError::Chunk("a control character in an extension"));
             }
-            (State::SizeLineFeed { size: 0 }, b'\n') => State::Trailers(SectionEnd::default()),
+            (State::SizeLineFeed { size: 0 }, b'\n') => State::Trailers(SectionEnd::of_trailers()),
             (State::SizeLineFeed { size }, b'\n') => State::Data { left: size },
             (State::SizeLineFeed { .. }, _) => return Err(ParseError::Chunk("CR without LF after its size")),
             // Only reached once all data was consumed.
@@ -279,6 +306,8 @@ mod tests {
         check("1 \r\nx\r\n", bad("its size is not a hexadecimal number"));
         check("1\nx", bad("its size is not a hexadecimal number"));
         check("1;a\nx", bad("a control character in an extension"));
+        check("1;a=\"b\r\n", bad("a control character in an extension"));
+        check("1;a=\"\\\"\";b\r\nx\r\n0\r\n\r\n", Ok(Some(("x", 0))));
         check("1;\0\r\nx", bad("a control character in an extension"));
         check("1\rx", bad("CR without LF after its size"));
         check("1\r\nxx", bad("its data is not followed by CRLF"));
@@ -306,6 +335,7 @@ mod tests {
             (format!("1{}", " ".repeat(5000)), Limit::ChunkExtensionBytes),
             ("0".repeat(5000), Limit::ChunkExtensionBytes),
             (format!("0\r\nX: {}", "y".repeat(17 << 10)), Limit::TrailerBytes),
+            (format!("0\r\nX: {}\n", "y".repeat(17 << 10)), Limit::TrailerBytes),
         ] {
             let error = ChunkDecoder::new().decode(input.as_bytes(), &limits, &mut trailers).unwrap_err();
             assert!(matches!(error, ParseError::TooLarge { limit: l, .. } if l == limit), "{error}");

@@ -6,10 +6,11 @@ use crate::chunked::{Chunk, Frame};
 use crate::content::ContentDecoder;
 use crate::error::{ParseError, RequestError};
 use crate::framing::{BodyLength, Framing, RequestFacts, request_framing, response_framing};
-use crate::head::{RequestHead, ResponseHead, SectionEnd, write_field};
+use crate::head::{RequestHead, ResponseHead, write_field};
 use crate::headers::Headers;
 use crate::limits::{Limit, Limits};
 use crate::persistence::{Asked, CloseReason, Persistence, asks_to_close, persistence};
+use crate::section::SectionEnd;
 
 /// One request and its response on one connection.
 ///
@@ -32,7 +33,7 @@ use crate::persistence::{Asked, CloseReason, Persistence, asks_to_close, persist
 /// use wire::{BodyLength, Event, Exchange, Headers, Limits, MessageBuf, Method, Persistence, RequestHead};
 ///
 /// let headers = Headers::new();
-/// let head = RequestHead { host: Some("example.com"), ..RequestHead::new(&Method::GET, "/", &headers) };
+/// let head = RequestHead::new(&Method::GET, "/", &headers).with_host("example.com");
 /// let mut out = Vec::new();
 /// let mut exchange = Exchange::begin(&head, BodyLength::Empty, Limits::default(), &mut out)?;
 /// exchange.finish(None, &mut out)?;
@@ -69,8 +70,8 @@ pub struct Exchange {
     waiting: bool,
     informational: usize,
     receiving: Receiving,
-    /// What the two heads allow; meaningful once the response head was received.
-    persistence: Persistence,
+    /// How the response is framed and what the two heads allow, once its head was received.
+    decided: Option<(Framing, Persistence)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,8 +160,8 @@ impl Exchange {
             // RFC 9110 §10.1.1: without content the expectation means nothing.
             waiting: framing != Framing::Empty && head.headers.has_token("expect", "100-continue"),
             informational: 0,
-            receiving: Receiving::Head(SectionEnd::default()),
-            persistence: Persistence::Close(CloseReason::Failed),
+            receiving: Receiving::Head(SectionEnd::of_head()),
+            decided: None,
         })
     }
 
@@ -288,13 +289,14 @@ impl Exchange {
         if !input.iter().zip(b"HTTP/1.").all(|(a, b)| a == b) {
             return Err(if input.starts_with(b"HTTP/") { ParseError::Version } else { ParseError::NotHttp });
         }
-        let found = end.find(input)?;
-        let allowed = self.limits.head_bytes;
-        if found.unwrap_or(input.len()) > allowed {
-            return Err(ParseError::TooLarge { limit: Limit::HeadBytes, allowed });
-        }
-        let Some(used) = found else { return Ok(Received { used: 0, event: Event::NeedInput }) };
-        into.head.parse(input.get(..used).unwrap_or_default(), &self.limits)?;
+        let Some(used) = end.find(input, (Limit::HeadBytes, self.limits.head_bytes), &self.limits)? else {
+            return Ok(Received { used: 0, event: Event::NeedInput });
+        };
+        let section = input.get(..used).unwrap_or_default();
+        let end = *end;
+        into.head
+            .parse(section, &self.limits)
+            .map_err(|error| end.first_fault(section, &self.limits, error))?;
 
         let status = into.head.status;
         // RFC 9110 §15.2: any number of 1xx may come before the final response; 101 is final.
@@ -305,11 +307,11 @@ impl Exchange {
                 return Err(ParseError::TooLarge { limit: Limit::Informational, allowed });
             }
             self.waiting &= status != StatusCode::CONTINUE;
-            self.receiving = Receiving::Head(SectionEnd::default());
+            self.receiving = Receiving::Head(SectionEnd::of_head());
             return Ok(Received { used, event: Event::Informational });
         }
         let framing = response_framing(self.asked, &into.head)?;
-        self.persistence = persistence(self.request_asks, &into.head, framing);
+        self.decided = Some((framing, persistence(self.request_asks, &into.head, framing)));
         self.receiving = match framing {
             Framing::Tunnel | Framing::Upgraded => Receiving::HandedOver,
             framing => Receiving::Content(ContentDecoder::new(framing)),
@@ -339,18 +341,27 @@ impl Exchange {
         }
     }
 
-    /// Tells whether the connection may carry another request, once the response is complete or failed.
+    /// Tells how the body of the response is delimited, once its head was received.
+    #[must_use]
+    pub fn framing(&self) -> Option<Framing> {
+        self.decided.map(|(framing, _)| framing)
+    }
+
+    /// Tells whether the connection may carry another request, once the response is complete, handed over
+    /// or failed.
     #[must_use]
     pub fn persistence(&self) -> Option<Persistence> {
+        let failed = Some(Persistence::Close(CloseReason::Failed));
         match (&self.receiving, self.sending) {
             (Receiving::Head(_) | Receiving::Content(_), _) => None,
-            (Receiving::Failed(_), _) => Some(Persistence::Close(CloseReason::Failed)),
-            (Receiving::Complete, Sending::Length { .. } | Sending::Chunked)
-                if self.persistence == Persistence::KeepAlive =>
-            {
-                Some(Persistence::Close(CloseReason::RequestUnfinished))
+            (Receiving::Failed(_), _) => failed,
+            (Receiving::Complete, Sending::Length { .. } | Sending::Chunked) => match self.decided {
+                Some((_, Persistence::KeepAlive)) => Some(Persistence::Close(CloseReason::RequestUnfinished)),
+                decided => decided.map(|(_, persistence)| persistence).or(failed),
+            },
+            (Receiving::Complete | Receiving::HandedOver, _) => {
+                self.decided.map(|(_, persistence)| persistence).or(failed)
             }
-            (Receiving::Complete | Receiving::HandedOver, _) => Some(self.persistence),
         }
     }
 }

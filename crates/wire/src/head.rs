@@ -5,6 +5,7 @@ use http::{Method, StatusCode, Version};
 use crate::error::{ParseError, RequestError};
 use crate::headers::{Headers, is_value, trim_ows};
 use crate::limits::{Limit, Limits};
+use crate::section::{CONTROL, NO_NAME};
 
 /// A request head, borrowed from whoever builds it.
 ///
@@ -46,6 +47,12 @@ impl<'a> RequestHead<'a> {
             add_length: true,
             add_connection: true,
         }
+    }
+
+    /// Sets what `Host` says.
+    #[must_use]
+    pub fn with_host(self, host: &'a str) -> Self {
+        Self { host: Some(host), ..self }
     }
 
     /// Writes the head with the framing field that was decided for its content.
@@ -186,48 +193,47 @@ impl ResponseHead {
     pub(crate) fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), ParseError> {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n").ok_or(ParseError::StatusLine)?;
         let (line, fields) = bytes.split_at_checked(end + 2).unwrap_or_default();
-        self.parse_status_line(line.get(..end).unwrap_or_default())?;
-        self.headers.clear();
-        parse_fields(fields, limits, &mut self.headers)
-    }
-
-    /// RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]. The SP before a missing reason may be missing
-    /// too, as many servers leave it out.
-    fn parse_status_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
-        let rest = line.strip_prefix(b"HTTP/").ok_or(ParseError::NotHttp)?;
-        let [major, b'.', minor, b' ', code @ ..] = rest else {
-            return Err(if rest.starts_with(b"1.") { ParseError::StatusLine } else { ParseError::Version });
-        };
-        self.version = match (major, minor) {
-            (b'1', b'0') => Version::HTTP_10,
-            // RFC 9110 §2.5: a higher minor version is handled as the highest that we know.
-            (b'1', b'1'..=b'9') => Version::HTTP_11,
-            _ => return Err(ParseError::Version),
-        };
-        let (code, reason) = match code {
-            [a, b, c] => ([*a, *b, *c], &[][..]),
-            [a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
-            _ => return Err(ParseError::StatusLine),
-        };
-        if !is_digits(&code) {
-            return Err(ParseError::StatusLine);
-        }
-        let number = code.iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
-        self.status = StatusCode::from_u16(number)
-            .ok()
-            .filter(|_| number < 600)
-            .ok_or(ParseError::StatusCode(number))?;
-        // RFC 9112 §4: HTAB, SP, visible octets and obs-text.
-        if !is_value(reason) {
-            return Err(ParseError::StatusLine);
-        }
+        let (version, status, reason) = parse_status_line(line.get(..end).unwrap_or_default())?;
+        (self.version, self.status) = (version, status);
         self.reason.clear();
         match std::str::from_utf8(reason) {
             Ok(text) => self.reason.push_str(text),
             Err(_) => self.reason.extend(reason.iter().map(|&b| char::from(b))),
         }
-        Ok(())
+        self.headers.clear();
+        parse_fields(fields, limits, &mut self.headers)
     }
+}
+
+/// RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]. The SP before a missing reason may be missing too, as
+/// many servers leave it out.
+pub(crate) fn parse_status_line(line: &[u8]) -> Result<(Version, StatusCode, &[u8]), ParseError> {
+    let rest = line.strip_prefix(b"HTTP/").ok_or(ParseError::NotHttp)?;
+    let [major, b'.', minor, b' ', code @ ..] = rest else {
+        return Err(if rest.starts_with(b"1.") { ParseError::StatusLine } else { ParseError::Version });
+    };
+    let version = match (major, minor) {
+        (b'1', b'0') => Version::HTTP_10,
+        // RFC 9110 §2.5: a higher minor version is handled as the highest that we know.
+        (b'1', b'1'..=b'9') => Version::HTTP_11,
+        _ => return Err(ParseError::Version),
+    };
+    let (code, reason) = match code {
+        [a, b, c] => ([*a, *b, *c], &[][..]),
+        [a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
+        _ => return Err(ParseError::StatusLine),
+    };
+    if !is_digits(&code) {
+        return Err(ParseError::StatusLine);
+    }
+    let number = code.iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
+    let status =
+        StatusCode::from_u16(number).ok().filter(|_| number < 600).ok_or(ParseError::StatusCode(number))?;
+    // RFC 9112 §4: HTAB, SP, visible octets and obs-text.
+    if !is_value(reason) {
+        return Err(ParseError::StatusLine);
+    }
+    Ok((version, status, reason))
 }
 
 /// Parses a section of field lines that ends with its empty line, and appends them.
@@ -298,50 +304,14 @@ fn take_fields(
             return Err(ParseError::TooLarge { limit: Limit::Fields, allowed: limits.fields });
         }
         Err(httparse::Error::HeaderName) => {
-            return Err(ParseError::Field("its name is not a token before a colon"));
+            return Err(NO_NAME);
         }
-        Err(_) => return Err(ParseError::Field("its value contains a control character")),
+        Err(_) => return Err(CONTROL),
     };
     for field in fields {
         into.push_checked(field.name, trim_ows(field.value));
     }
     Ok(())
-}
-
-/// Finds the empty line that ends a head or a trailer section, and looks at no byte twice.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SectionEnd {
-    scanned: usize,
-    line_start: usize,
-}
-
-impl SectionEnd {
-    /// Returns the length of the section with its empty line, once it is complete. `input` begins at the same byte on
-    /// every call.
-    pub(crate) fn find(&mut self, input: &[u8]) -> Result<Option<usize>, ParseError> {
-        while let Some(offset) =
-            input.get(self.scanned..).and_then(|rest| rest.iter().position(|&b| b == b'\n'))
-        {
-            let line_feed = self.scanned + offset;
-            let line = input.get(self.line_start..line_feed).unwrap_or_default();
-            // RFC 9112 §2.2 lets a recipient take LF alone; smuggling lives on that, so it is refused.
-            if line.last() != Some(&b'\r') {
-                return Err(ParseError::BareLf);
-            }
-            self.scanned = line_feed + 1;
-            self.line_start = self.scanned;
-            if line.len() == 1 {
-                return Ok(Some(self.scanned));
-            }
-        }
-        self.scanned = input.len();
-        Ok(None)
-    }
-
-    /// Returns how many bytes of an incomplete section were seen.
-    pub(crate) fn scanned(&self) -> usize {
-        self.scanned
-    }
 }
 
 #[cfg(test)]

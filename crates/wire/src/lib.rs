@@ -19,6 +19,7 @@
 
 mod chunked;
 mod content;
+mod convert;
 mod error;
 mod exchange;
 mod framing;
@@ -26,6 +27,7 @@ mod head;
 mod headers;
 mod limits;
 mod persistence;
+mod section;
 
 pub use chunked::Frame;
 pub use error::{ParseError, RequestError};

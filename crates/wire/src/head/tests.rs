@@ -85,22 +85,6 @@ fn more_fields_than_the_limit_are_refused_and_as_many_are_not() {
 }
 
 #[test]
-fn the_end_of_a_section_is_found_at_any_split() {
-    for (section, end) in [("\r\n", 2), ("a: b\r\n\r\nrest", 8), ("a\r\nb\r\n\r\n\r\n", 8)] {
-        for split in 0..=section.len() {
-            let mut scanner = SectionEnd::default();
-            let first = scanner.find(&section.as_bytes()[..split]).unwrap();
-            let found = first.or_else(|| scanner.find(section.as_bytes()).unwrap());
-            assert_eq!(found, Some(end), "{section:?} split at {split}");
-        }
-    }
-    for bad in ["\n", "a\n", "a\r\n\n", "a\r\n\r\r\nb\n"] {
-        let mut scanner = SectionEnd::default();
-        assert_eq!(scanner.find(bad.as_bytes()), Err(ParseError::BareLf), "{bad:?}");
-    }
-}
-
-#[test]
 fn targets_have_one_of_four_forms() {
     #[track_caller]
     fn check(method: &Method, target: &str, good: bool) {
