@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection, Reader};
+use rustls::{CertificateError, ClientConfig, ClientConnection, ProtocolVersion, Reader};
 
 use crate::clock::{Clock, SystemClock};
 use crate::deadline::{Deadline, Limit, Phase, TimedOut};
@@ -64,7 +64,7 @@ impl<T: Transport> TlsTransport<T> {
         // The handshake's limit says nothing about what comes.
         this.set_deadline(Deadline::NEVER);
         this.facts.tls = Some(TlsFacts {
-            version: this.session.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
+            version: this.session.protocol_version().map(version_name).unwrap_or_default(),
             cipher_suite: this
                 .session
                 .negotiated_cipher_suite()
@@ -281,6 +281,15 @@ impl<T: Transport> Drop for TlsTransport<T> {
             self.session.send_close_notify();
             self.try_send_records();
         }
+    }
+}
+
+/// Names a version as people and tools do.
+fn version_name(version: ProtocolVersion) -> String {
+    match version {
+        ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+        ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::deadline::Deadline;
 /// `read` and `write` wait no longer than the deadline that was set last; when it passes they fail with an
 /// [`io::ErrorKind::TimedOut`] that holds a [`TimedOut`](crate::TimedOut). `read` returns 0 at the end of the
 /// stream. An interrupted call is resumed inside.
+///
+/// Whoever wraps another transport passes `write_vectored` and [`read_spare`](Self::read_spare) on too: their defaults work,
+/// and cost a system call more and a copy more.
 pub trait Transport: Read + Write + Send {
     /// Bounds every following read and write until the next call. Costs no system call by itself.
     fn set_deadline(&mut self, deadline: Deadline);
@@ -96,7 +99,7 @@ pub struct PeerFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsFacts {
-    /// The protocol version, as in `TLSv1_3`.
+    /// The protocol version, as in `TLSv1.3`.
     pub version: String,
     /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
     pub cipher_suite: String,

@@ -77,7 +77,10 @@ impl Call {
     /// # Errors
     /// The URL has no origin that can be connected to.
     pub fn new(request: Request, config: Arc<ClientConfig>, now: Instant) -> Result<Self, Error> {
-        let route = Route::new(prepare::origin(&request.url)?);
+        let origin = prepare::origin(&request.url).map_err(|error| {
+            error.for_request(prepare::label_url(request.method.as_str(), &request.url), 1)
+        })?;
+        let route = Route::new(origin);
         Ok(Self {
             request,
             route,
@@ -113,8 +116,8 @@ impl Call {
     pub fn begin(&self, now: SystemTime, fields: &mut Headers, out: &mut Vec<u8>) -> Result<Exchange, Error> {
         let cookies = prepare::cookies(&self.config, &self.request.url, now);
         prepare::fields(&self.config.headers, &self.request.headers, cookies.as_deref(), fields);
-        let mut head = RequestHead::new(&self.request.method, self.target(), fields);
-        head.host = Some(self.route.origin().authority());
+        let head = RequestHead::new(&self.request.method, self.target(), fields)
+            .with_host(self.route.origin().authority());
         Ok(Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?)
     }
 

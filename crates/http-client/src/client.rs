@@ -40,7 +40,7 @@ impl Client {
     #[must_use]
     pub fn new() -> Self {
         let config = ClientConfig::default();
-        let connect = driver::connector(&config);
+        let connect = config.connector();
         Self::assemble(config, connect)
     }
 
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     /// The TLS settings cannot be used.
     pub fn with_config(config: ClientConfig) -> Result<Self, Error> {
-        let connect = driver::connector(&config)?;
+        let connect = config.connector()?;
         Ok(Self::assemble(config, Ok(connect)))
     }
 

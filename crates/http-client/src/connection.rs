@@ -11,7 +11,6 @@ use wire::{BodyLength, Exchange, Headers, Method, RequestHead};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
-use crate::driver::connector;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
 use crate::link::Link;
@@ -96,7 +95,7 @@ impl Connection {
         let mut connection = Self {
             link: Link::default(),
             route: Route::new(origin.clone()),
-            connect: connector(&config)?,
+            connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
             state: State::Idle,
@@ -321,8 +320,7 @@ impl Connection {
     /// Writes the head of the lines in `link.fields` and begins the exchange.
     fn begin(&mut self, method: &Method, target: &str, length: BodyLength) -> Result<(), Error> {
         let link = &mut self.link;
-        let mut head = RequestHead::new(method, target, &link.fields);
-        head.host = Some(self.route.origin().authority());
+        let head = RequestHead::new(method, target, &link.fields).with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, length, self.config.limits.message, &mut link.output)
             .map_err(|error| link.named(error.into()))?;
         link.begin(exchange);

@@ -81,18 +81,24 @@ fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Respo
     Ok(Response::new(Lease::Pooled(lease), *deadlines, clock, shared.config.limits.buffered))
 }
 
-/// Makes what connects: the caller's own, or TCP and TLS by the settings.
-pub(crate) fn connector(config: &ClientConfig) -> Result<Arc<dyn Connect>, Error> {
-    if let Some(own) = &config.connect {
-        return Ok(Arc::clone(own));
+impl ClientConfig {
+    /// Makes what connects by these settings: [`connect`](Self::connect) if it is set, else TCP and TLS. To wrap it, make
+    /// it, wrap it, and set the wrapper as `connect`.
+    ///
+    /// # Errors
+    /// The TLS settings cannot be used.
+    pub fn connector(&self) -> Result<Arc<dyn Connect>, Error> {
+        if let Some(own) = &self.connect {
+            return Ok(Arc::clone(own));
+        }
+        let mut settings = ConnectorConfig::default();
+        settings.tcp = self.tcp;
+        settings.clock = Arc::clone(&self.clock);
+        #[cfg(feature = "tls-no-provider")]
+        {
+            settings.tls = self.tls.clone();
+        }
+        let connector = Connector::new(settings).map_err(|error| Error::new(ErrorKind::Connect, error))?;
+        Ok(Arc::new(connector))
     }
-    let mut settings = ConnectorConfig::default();
-    settings.tcp = config.tcp;
-    settings.clock = Arc::clone(&config.clock);
-    #[cfg(feature = "tls-no-provider")]
-    {
-        settings.tls = config.tls.clone();
-    }
-    let connector = Connector::new(settings).map_err(|error| Error::new(ErrorKind::Connect, error))?;
-    Ok(Arc::new(connector))
 }

@@ -153,13 +153,13 @@ impl ErrorKind {
     fn says(self) -> Option<&'static str> {
         Some(match self {
             Self::InvalidRequest => "the request cannot be sent",
-            Self::Connect => "could not connect",
-            Self::Certificate => "the certificate was refused",
             Self::Disconnected => "the connection broke",
             Self::Protocol => "the response is invalid",
             Self::Truncated => "the response is incomplete",
             Self::Content => "the content of the request could not be read",
-            Self::Misuse | Self::Timeout | Self::TooLarge | Self::Local => return None,
+            Self::Local => "the content could not be written",
+            // A ConnectError names its step itself.
+            Self::Connect | Self::Certificate | Self::Misuse | Self::Timeout | Self::TooLarge => return None,
         })
     }
 

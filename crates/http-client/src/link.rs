@@ -5,7 +5,7 @@ mod sending;
 
 use conn::{PeerFacts, Route, Transport};
 use tracing::debug;
-use wire::{Exchange, Headers, MessageBuf, Method};
+use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
 use crate::error::Error;
 use crate::policy::prepare;
@@ -72,6 +72,15 @@ impl Link {
 
     pub(crate) fn facts(&self) -> Option<&PeerFacts> {
         self.transport.as_deref().map(Transport::facts)
+    }
+
+    /// Returns the length that the response announced for its content.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        match self.exchange.as_ref()?.framing()? {
+            Framing::ContentLength(length) => Some(length),
+            Framing::Empty => Some(0),
+            _ => None,
+        }
     }
 
     /// Returns the target of the current request.

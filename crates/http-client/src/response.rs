@@ -69,6 +69,12 @@ impl<'c> Response<'c> {
         self.headers().get_str(name)
     }
 
+    /// Returns the length of the content if it is known before it is read: 0 in answer to HEAD, none for chunks.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.lease.content_length()
+    }
+
     /// Returns the trailer fields; empty until the content was read to its end.
     #[must_use]
     pub fn trailers(&self) -> &Headers {

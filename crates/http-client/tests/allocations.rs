@@ -1,5 +1,15 @@
 //! What a keep-alive GET of 1 KiB may allocate.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "test code fails loudly"
+)]
+
 #[path = "common/loopback.rs"]
 mod loopback;
 

@@ -1,5 +1,15 @@
 //! `Client` against scripted peers: its pool, its replay, its cookies.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "test code fails loudly"
+)]
+
 mod common;
 
 use std::io::Read;

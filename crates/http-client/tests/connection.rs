@@ -1,5 +1,15 @@
 //! `Connection` against scripted peers: what it sends, what it accepts, what it refuses.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "test code fails loudly"
+)]
+
 mod common;
 
 use std::error::Error as _;

@@ -1,6 +1,16 @@
 //! What a keep-alive GET of 1 KiB may cost in system calls: counted by strace over this very program, run again as a
 //! child with few and with many requests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "test code fails loudly"
+)]
+
 #[path = "common/loopback.rs"]
 mod loopback;
 

@@ -89,6 +89,14 @@ pub(crate) fn label(method: &str, origin: &Origin, target: &str) -> String {
     }
 }
 
+/// As [`label`] for a URL that may have no origin; what user-info it has is left out.
+pub(crate) fn label_url(method: &str, url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let query = if url.query().is_some() { "?..." } else { "" };
+    format!("{method} {}://{host}{port}{}{query}", url.scheme(), url.path())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +151,7 @@ mod tests {
         let origin = Origin::https("a").unwrap();
         assert_eq!(label("GET", &origin, "/b"), "GET https://a/b");
         assert_eq!(label("GET", &origin, "/b?token=s3cret"), "GET https://a/b?...");
+        let url = Url::parse("ftp://me:s3cret@a:21/b?token=s3cret#f").unwrap();
+        assert_eq!(label_url("GET", &url), "GET ftp://a/b?...");
     }
 }
