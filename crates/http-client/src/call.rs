@@ -118,7 +118,8 @@ impl Call {
         prepare::fields(&self.config.headers, &self.request.headers, cookies.as_deref(), fields);
         let head = RequestHead::new(&self.request.method, self.target(), fields)
             .with_host(self.route.origin().authority());
-        Ok(Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?)
+        let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
+        Ok(exchange.with_leniency(self.config.leniency))
     }
 
     /// Takes note of the final response head: it goes to the user.

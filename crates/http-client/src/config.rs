@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use conn::{Clock, Connect, PoolLimits, SystemClock, TcpOptions, Timeouts};
-use wire::Headers;
+use wire::{Headers, Leniency};
 
 /// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
 ///
@@ -26,6 +26,8 @@ pub struct ClientConfig {
     pub timeouts: Timeouts,
     /// What a peer may make us hold.
     pub limits: Limits,
+    /// What of a server's mistakes is put up with. Default: nothing but folded lines.
+    pub leniency: Leniency,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
     /// How many idle connections a client keeps, and how long. A [`Connection`](crate::Connection) has no pool.
@@ -87,6 +89,7 @@ impl Default for ClientConfig {
         Self {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            leniency: Leniency::default(),
             headers,
             pool: PoolLimits::default(),
             tcp: TcpOptions::default(),
@@ -106,6 +109,7 @@ impl fmt::Debug for ClientConfig {
         f.debug_struct("ClientConfig")
             .field("timeouts", &self.timeouts)
             .field("limits", &self.limits)
+            .field("leniency", &self.leniency)
             .field("headers", &self.headers)
             .field("pool", &self.pool)
             .field("tcp", &self.tcp)

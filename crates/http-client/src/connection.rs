@@ -323,7 +323,7 @@ impl Connection {
         let head = RequestHead::new(method, target, &link.fields).with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, length, self.config.limits.message, &mut link.output)
             .map_err(|error| link.named(error.into()))?;
-        link.begin(exchange);
+        link.begin(exchange.with_leniency(self.config.leniency));
         debug!(
             { http.request.method = %method, server.address = self.route.origin().host_str(),
               server.port = self.route.origin().port() },

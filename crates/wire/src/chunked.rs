@@ -3,7 +3,8 @@
 use crate::error::ParseError;
 use crate::head::parse_fields;
 use crate::headers::Headers;
-use crate::limits::{Limit, Limits};
+use crate::leniency::Rules;
+use crate::limits::Limit;
 use crate::section::SectionEnd;
 
 /// Reads chunk framing; content passes by untouched.
@@ -78,7 +79,7 @@ impl ChunkDecoder {
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
-        limits: &Limits,
+        rules: &Rules,
         trailers: &mut Headers,
     ) -> Result<(usize, Chunk), ParseError> {
         let mut used = 0;
@@ -93,22 +94,22 @@ impl ChunkDecoder {
                     return Ok((used, Chunk::Content { len }));
                 }
                 State::Trailers(mut end) => {
-                    let found = end.find(rest, (Limit::TrailerBytes, limits.trailer_bytes), limits)?;
+                    let found = end.find(rest, (Limit::TrailerBytes, rules.limits.trailer_bytes), rules)?;
                     let Some(len) = found else {
                         self.state = State::Trailers(end);
                         return Ok((used, Chunk::NeedInput));
                     };
                     let section = rest.get(..len).unwrap_or_default();
                     trailers.clear();
-                    parse_fields(section, limits, trailers)
-                        .map_err(|error| end.first_fault(section, limits, error))?;
+                    parse_fields(section, rules, trailers)
+                        .map_err(|error| end.first_fault(section, rules, error))?;
                     used += len;
                     self.state = State::Done;
                 }
                 State::Done => return Ok((used, Chunk::Complete)),
                 _ => {
                     let Some(&byte) = rest.first() else { return Ok((used, Chunk::NeedInput)) };
-                    self.step(byte, limits)?;
+                    self.step(byte, rules)?;
                     used += 1;
                 }
             }
@@ -132,7 +133,7 @@ impl ChunkDecoder {
 
     /// chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF. httparse's chunk-size parser takes bare LF, NUL and
     /// empty sizes, so this one is ours.
-    fn step(&mut self, byte: u8, limits: &Limits) -> Result<(), ParseError> {
+    fn step(&mut self, byte: u8, rules: &Rules) -> Result<(), ParseError> {
         self.state = match (self.state, byte) {
             (State::Size { digits, size }, byte) if byte.is_ascii_hexdigit() => {
                 let digit = match byte {
@@ -144,8 +145,8 @@ impl ChunkDecoder {
                     .map(|size| size | u64::from(digit))
                     .ok_or(ParseError::Chunk("its size is beyond 64 bits"))?;
                 // Leading zeros are legal but carry nothing, so they share the bound of extensions.
-                if digits >= limits.chunk_extension_bytes.max(16) {
-                    return Err(too_large(Limit::ChunkExtensionBytes, limits.chunk_extension_bytes));
+                if digits >= rules.limits.chunk_extension_bytes.max(16) {
+                    return Err(too_large(Limit::ChunkExtensionBytes, rules.limits.chunk_extension_bytes));
                 }
                 State::Size { digits: digits + 1, size }
             }
@@ -155,21 +156,24 @@ impl ChunkDecoder {
             }
             // RFC 9112 §7.1.1: BWS may stand before the semicolon, and only there.
             (State::Size { size, .. }, b' ' | b'\t') => {
-                self.count_extension(0, limits)?;
+                self.count_extension(0, rules)?;
                 State::SizeSpace { size, extension: 1 }
             }
             (State::SizeSpace { size, extension }, b' ' | b'\t') => {
-                self.count_extension(extension, limits)?;
+                self.count_extension(extension, rules)?;
                 State::SizeSpace { size, extension: extension + 1 }
             }
             (State::Size { size, .. }, b';') => {
                 State::Extension { size, extension: 0, quoting: Quoting::Outside }
             }
+            (State::SizeSpace { size, .. }, b'\r') if rules.leniency.padded_chunk_size => {
+                State::SizeLineFeed { size }
+            }
             (State::SizeSpace { size, extension }, b';') => {
                 State::Extension { size, extension, quoting: Quoting::Outside }
             }
             (State::Extension { size, extension, quoting }, b'\t' | b' '..=b'~' | 0x80..) => {
-                self.count_extension(extension, limits)?;
+                self.count_extension(extension, rules)?;
                 State::Extension { size, extension: extension + 1, quoting: quoting.after(byte) }
             }
             (State::Size { .. } | State::SizeSpace { .. }, _) => {
@@ -192,13 +196,13 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    fn count_extension(&mut self, so_far: usize, limits: &Limits) -> Result<(), ParseError> {
-        if so_far >= limits.chunk_extension_bytes {
-            return Err(too_large(Limit::ChunkExtensionBytes, limits.chunk_extension_bytes));
+    fn count_extension(&mut self, so_far: usize, rules: &Rules) -> Result<(), ParseError> {
+        if so_far >= rules.limits.chunk_extension_bytes {
+            return Err(too_large(Limit::ChunkExtensionBytes, rules.limits.chunk_extension_bytes));
         }
         self.extensions_total += 1;
-        if self.extensions_total > limits.chunk_extensions_total {
-            return Err(too_large(Limit::ChunkExtensionsTotal, limits.chunk_extensions_total));
+        if self.extensions_total > rules.limits.chunk_extensions_total {
+            return Err(too_large(Limit::ChunkExtensionsTotal, rules.limits.chunk_extensions_total));
         }
         Ok(())
     }
@@ -249,6 +253,28 @@ impl Frame {
     }
 }
 
+/// RFC 9110 §6.5.1: fields for framing, routing, request modifiers, authentication and content do not go into trailers.
+pub(crate) fn forbidden_trailer(trailers: &Headers) -> Option<String> {
+    const NAMES: [&str; 14] = [
+        "transfer-encoding",
+        "content-length",
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "trailer",
+        "host",
+        "connection",
+        "te",
+        "expect",
+        "cache-control",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+    ];
+    let forbidden = |name: &&str| NAMES.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden));
+    trailers.iter().map(|(name, _)| name).find(forbidden).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +292,7 @@ mod tests {
         let (mut decoder, mut trailers, mut content) = (ChunkDecoder::new(), Headers::new(), Vec::new());
         let (mut at, mut end) = (0, split);
         loop {
-            let (used, chunk) = decoder.decode(&input[at..end], &Limits::default(), &mut trailers)?;
+            let (used, chunk) = decoder.decode(&input[at..end], &Rules::default(), &mut trailers)?;
             at += used;
             match chunk {
                 Chunk::Content { len } => {
@@ -328,7 +354,7 @@ mod tests {
 
     #[test]
     fn overhead_is_bounded() {
-        let limits = Limits::default();
+        let rules = Rules::default();
         let mut trailers = Headers::new();
         for (input, limit) in [
             (format!("1;{}", "x".repeat(5000)), Limit::ChunkExtensionBytes),
@@ -337,7 +363,7 @@ mod tests {
             (format!("0\r\nX: {}", "y".repeat(17 << 10)), Limit::TrailerBytes),
             (format!("0\r\nX: {}\n", "y".repeat(17 << 10)), Limit::TrailerBytes),
         ] {
-            let error = ChunkDecoder::new().decode(input.as_bytes(), &limits, &mut trailers).unwrap_err();
+            let error = ChunkDecoder::new().decode(input.as_bytes(), &rules, &mut trailers).unwrap_err();
             assert!(matches!(error, ParseError::TooLarge { limit: l, .. } if l == limit), "{error}");
         }
         let many = format!("1;{}\r\nx\r\n", "x".repeat(4000)).repeat(20);

@@ -4,7 +4,7 @@ use crate::chunked::{Chunk, ChunkDecoder};
 use crate::error::ParseError;
 use crate::framing::Framing;
 use crate::headers::Headers;
-use crate::limits::Limits;
+use crate::leniency::Rules;
 
 /// Follows a body by its framing and counts what was taken.
 #[derive(Clone, Debug)]
@@ -35,11 +35,11 @@ impl ContentDecoder {
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
-        limits: &Limits,
+        rules: &Rules,
         trailers: &mut Headers,
     ) -> Result<(usize, Chunk), ParseError> {
         let len = match &mut self.framing {
-            Follow::Chunked(chunks) => return chunks.decode(input, limits, trailers),
+            Follow::Chunked(chunks) => return chunks.decode(input, rules, trailers),
             Follow::Length { left: 0 } | Follow::UntilClose { closed: true } => {
                 return Ok((0, Chunk::Complete));
             }

@@ -58,6 +58,9 @@ pub enum ParseError {
     /// A chunk-size line does not follow RFC 9112 §7.1.
     #[error("the chunk framing is malformed: {0}")]
     Chunk(&'static str),
+    /// Bytes came although no response is outstanding (RFC 9112 §9.2).
+    #[error("bytes came although no response is outstanding")]
+    Unasked,
     /// A limit was reached.
     #[error("the response goes beyond the limit of {allowed} {limit}")]
     TooLarge {

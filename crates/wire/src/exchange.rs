@@ -2,15 +2,17 @@
 
 use http::StatusCode;
 
-use crate::chunked::{Chunk, Frame};
+use crate::chunked::{Chunk, Frame, forbidden_trailer};
 use crate::content::ContentDecoder;
 use crate::error::{ParseError, RequestError};
+use crate::event::{Event, MessageBuf, Received};
 use crate::framing::{BodyLength, Framing, RequestFacts, request_framing, response_framing};
 use crate::head::{RequestHead, ResponseHead, write_field};
 use crate::headers::Headers;
+use crate::leniency::{Leniency, Rules};
 use crate::limits::{Limit, Limits};
 use crate::persistence::{Asked, CloseReason, Persistence, asks_to_close, persistence};
-use crate::section::SectionEnd;
+use crate::section::{MAX_EMPTY_LINES, SectionEnd, skip_empty_lines};
 
 /// One request and its response on one connection.
 ///
@@ -63,12 +65,13 @@ use crate::section::SectionEnd;
 #[derive(Clone, Debug)]
 pub struct Exchange {
     asked: RequestFacts,
-    limits: Limits,
+    rules: Rules,
     request_asks: Option<Asked>,
     sending: Sending,
     /// The content waits for 100 (Continue).
     waiting: bool,
     informational: usize,
+    empty_lines: usize,
     receiving: Receiving,
     /// How the response is framed and what the two heads allow, once its head was received.
     decided: Option<(Framing, Persistence)>,
@@ -91,45 +94,6 @@ enum Receiving {
     Failed(ParseError),
 }
 
-/// Where heads and trailers are put, for the connection to reuse.
-#[derive(Clone, Debug, Default)]
-pub struct MessageBuf {
-    /// The head received last: an informational one or the final one.
-    pub head: ResponseHead,
-    /// The trailers, complete with [`Event::Complete`].
-    pub trailers: Headers,
-}
-
-/// What [`Exchange::receive`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Bytes to drop from the front of the input before the next call.
-    pub used: usize,
-    /// What happened.
-    pub event: Event,
-}
-
-/// What happened on the receiving side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// Nothing further without more bytes, or the end of the connection.
-    NeedInput,
-    /// An informational (1xx) head stands in the [`MessageBuf`]; the final one is still to come.
-    Informational,
-    /// The final head stands in the [`MessageBuf`].
-    Head,
-    /// Content stands at `input[used..used + len]`.
-    Content {
-        /// Its length, never zero.
-        len: usize,
-    },
-    /// The response is complete; what follows in the input is not part of it.
-    Complete,
-    /// From `input[used..]` on the connection is a tunnel or speaks the new protocol.
-    Upgraded,
-}
-
 impl Exchange {
     /// Appends the request head to `out` and begins the exchange.
     ///
@@ -150,7 +114,7 @@ impl Exchange {
         let added_keep_alive = head.add_connection && !head.headers.contains("connection");
         Ok(Self {
             asked: RequestFacts::of(head),
-            limits,
+            rules: Rules { limits, leniency: Leniency::default() },
             request_asks: request_asks.filter(|&asked| asked == Asked::Close || !added_keep_alive),
             sending: match framing {
                 Framing::ContentLength(n) => Sending::Length { announced: n, left: n },
@@ -160,9 +124,17 @@ impl Exchange {
             // RFC 9110 §10.1.1: without content the expectation means nothing.
             waiting: framing != Framing::Empty && head.headers.has_token("expect", "100-continue"),
             informational: 0,
+            empty_lines: 0,
             receiving: Receiving::Head(SectionEnd::of_head()),
             decided: None,
         })
+    }
+
+    /// Puts up with mistakes of the server.
+    #[must_use]
+    pub fn with_leniency(mut self, leniency: Leniency) -> Self {
+        self.rules.leniency = leniency;
+        self
     }
 
     /// Tells whether content may be sent: not while 100 (Continue) is awaited, and no more once the final head came.
@@ -228,6 +200,23 @@ impl Exchange {
         Ok(())
     }
 
+    /// Tells whether the request was sent to its end.
+    #[must_use]
+    pub fn is_request_finished(&self) -> bool {
+        matches!(self.sending, Sending::Finished)
+    }
+
+    /// Tells why no request may follow this one before its response is known, if so.
+    pub(crate) fn may_be_last(&self) -> Option<CloseReason> {
+        if self.asked.connect || self.asked.upgrade {
+            return Some(CloseReason::HandedOver);
+        }
+        self.request_asks.map(|asked| match asked {
+            Asked::Close => CloseReason::RequestSaidClose,
+            Asked::Http10 => CloseReason::Http10,
+        })
+    }
+
     /// Looks at the bytes received and tells what they are. No borrow leaves the call.
     ///
     /// # Errors
@@ -266,7 +255,7 @@ impl Exchange {
         match &mut self.receiving {
             Receiving::Head(_) => self.receive_head(input, into),
             Receiving::Content(content) => {
-                let (used, chunk) = content.decode(input, &self.limits, &mut into.trailers)?;
+                let (used, chunk) = content.decode(input, &self.rules, &mut into.trailers)?;
                 let event = match chunk {
                     Chunk::NeedInput => Event::NeedInput,
                     Chunk::Content { len } => Event::Content { len },
@@ -285,25 +274,32 @@ impl Exchange {
 
     fn receive_head(&mut self, input: &[u8], into: &mut MessageBuf) -> Result<Received, ParseError> {
         let Receiving::Head(end) = &mut self.receiving else { return self.advance(input, into) };
+        let rules = &self.rules;
+        let mut skipped = 0;
+        if rules.leniency.leading_empty_lines && end.scanned() == 0 {
+            skipped = skip_empty_lines(input, rules, &mut self.empty_lines);
+            if input.get(skipped..) == Some(b"\r") && self.empty_lines < MAX_EMPTY_LINES {
+                return Ok(Received { used: skipped, event: Event::NeedInput });
+            }
+        }
+        let input = input.get(skipped..).unwrap_or_default();
         // What cannot become HTTP is refused before its first line ends: it may never end.
         if !input.iter().zip(b"HTTP/1.").all(|(a, b)| a == b) {
             return Err(if input.starts_with(b"HTTP/") { ParseError::Version } else { ParseError::NotHttp });
         }
-        let Some(used) = end.find(input, (Limit::HeadBytes, self.limits.head_bytes), &self.limits)? else {
-            return Ok(Received { used: 0, event: Event::NeedInput });
+        let Some(len) = end.find(input, (Limit::HeadBytes, rules.limits.head_bytes), rules)? else {
+            return Ok(Received { used: skipped, event: Event::NeedInput });
         };
-        let section = input.get(..used).unwrap_or_default();
-        let end = *end;
-        into.head
-            .parse(section, &self.limits)
-            .map_err(|error| end.first_fault(section, &self.limits, error))?;
+        let section = input.get(..len).unwrap_or_default();
+        into.head.parse(section, rules).map_err(|error| end.first_fault(section, rules, error))?;
+        let used = skipped + len;
 
         let status = into.head.status;
         // RFC 9110 §15.2: any number of 1xx may come before the final response; 101 is final.
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             self.informational += 1;
-            if self.informational > self.limits.informational {
-                let allowed = self.limits.informational;
+            if self.informational > self.rules.limits.informational {
+                let allowed = self.rules.limits.informational;
                 return Err(ParseError::TooLarge { limit: Limit::Informational, allowed });
             }
             self.waiting &= status != StatusCode::CONTINUE;
@@ -364,28 +360,6 @@ impl Exchange {
             }
         }
     }
-}
-
-/// RFC 9110 §6.5.1: fields for framing, routing, request modifiers, authentication and content do not go into trailers.
-fn forbidden_trailer(trailers: &Headers) -> Option<String> {
-    const NAMES: [&str; 14] = [
-        "transfer-encoding",
-        "content-length",
-        "content-encoding",
-        "content-type",
-        "content-range",
-        "trailer",
-        "host",
-        "connection",
-        "te",
-        "expect",
-        "cache-control",
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-    ];
-    let forbidden = |name: &&str| NAMES.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden));
-    trailers.iter().map(|(name, _)| name).find(forbidden).map(str::to_owned)
 }
 
 #[cfg(test)]

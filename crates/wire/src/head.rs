@@ -4,8 +4,9 @@ use http::{Method, StatusCode, Version};
 
 use crate::error::{ParseError, RequestError};
 use crate::headers::{Headers, is_value, trim_ows};
-use crate::limits::{Limit, Limits};
-use crate::section::{CONTROL, NO_NAME};
+use crate::leniency::Rules;
+use crate::limits::Limit;
+use crate::section::{CONTROL, FOLD, NO_NAME, without_line_end};
 
 /// A request head, borrowed from whoever builds it.
 ///
@@ -190,10 +191,10 @@ impl Default for ResponseHead {
 
 impl ResponseHead {
     /// Fills this head from the bytes of one, up to and with its empty line. Keeps capacity.
-    pub(crate) fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), ParseError> {
-        let end = bytes.windows(2).position(|pair| pair == b"\r\n").ok_or(ParseError::StatusLine)?;
-        let (line, fields) = bytes.split_at_checked(end + 2).unwrap_or_default();
-        let (version, status, reason) = parse_status_line(line.get(..end).unwrap_or_default())?;
+    pub(crate) fn parse(&mut self, bytes: &[u8], rules: &Rules) -> Result<(), ParseError> {
+        let end = bytes.iter().position(|&b| b == b'\n').ok_or(ParseError::StatusLine)?;
+        let (line, fields) = bytes.split_at_checked(end + 1).unwrap_or_default();
+        let (version, status, reason) = parse_status_line(without_line_end(line))?;
         (self.version, self.status) = (version, status);
         self.reason.clear();
         match std::str::from_utf8(reason) {
@@ -201,7 +202,7 @@ impl ResponseHead {
             Err(_) => self.reason.extend(reason.iter().map(|&b| char::from(b))),
         }
         self.headers.clear();
-        parse_fields(fields, limits, &mut self.headers)
+        parse_fields(fields, rules, &mut self.headers)
     }
 }
 
@@ -238,12 +239,12 @@ pub(crate) fn parse_status_line(line: &[u8]) -> Result<(Version, StatusCode, &[u
 
 /// Parses a section of field lines that ends with its empty line, and appends them.
 ///
-/// The caller has made sure that every line ends with CRLF.
-pub(crate) fn parse_fields(section: &[u8], limits: &Limits, into: &mut Headers) -> Result<(), ParseError> {
-    if section.windows(3).any(|w| matches!(w, [b'\r', b'\n', b' ' | b'\t'])) {
-        return parse_plain_fields(&unfold(section), limits, into);
+/// The caller has made sure that the lines end as the rules want it.
+pub(crate) fn parse_fields(section: &[u8], rules: &Rules, into: &mut Headers) -> Result<(), ParseError> {
+    if !section.windows(2).any(|pair| matches!(pair, [b'\n', b' ' | b'\t'])) {
+        return parse_plain_fields(section, rules, into);
     }
-    parse_plain_fields(section, limits, into)
+    if rules.leniency.obs_fold { parse_plain_fields(&unfold(section), rules, into) } else { Err(FOLD) }
 }
 
 /// RFC 9112 §5.2: a user agent replaces obs-fold by SP.
@@ -252,7 +253,7 @@ fn unfold(section: &[u8]) -> Vec<u8> {
     let mut rest = section;
     while let Some((&byte, tail)) = rest.split_first() {
         match rest {
-            [b'\r', b'\n', b' ' | b'\t', tail @ ..] => {
+            [b'\r', b'\n', b' ' | b'\t', tail @ ..] | [b'\n', b' ' | b'\t', tail @ ..] => {
                 while let [head @ .., b' ' | b'\t'] = &plain[..] {
                     plain.truncate(head.len());
                 }
@@ -278,30 +279,31 @@ fn trim_ows_start(mut bytes: &[u8]) -> &[u8] {
 /// Most heads have fewer fields; more of them cost one allocation.
 const FIELDS_ON_STACK: usize = 48;
 
-fn parse_plain_fields(section: &[u8], limits: &Limits, into: &mut Headers) -> Result<(), ParseError> {
+fn parse_plain_fields(section: &[u8], rules: &Rules, into: &mut Headers) -> Result<(), ParseError> {
     let mut few = [httparse::EMPTY_HEADER; FIELDS_ON_STACK];
     match httparse::parse_headers(
         section,
-        few.get_mut(..limits.fields.min(FIELDS_ON_STACK)).unwrap_or_default(),
+        few.get_mut(..rules.limits.fields.min(FIELDS_ON_STACK)).unwrap_or_default(),
     ) {
-        Err(httparse::Error::TooManyHeaders) if limits.fields > FIELDS_ON_STACK => {
-            let mut many = vec![httparse::EMPTY_HEADER; limits.fields];
-            take_fields(httparse::parse_headers(section, &mut many), limits, into)
+        Err(httparse::Error::TooManyHeaders) if rules.limits.fields > FIELDS_ON_STACK => {
+            let lines = section.iter().filter(|&&b| b == b'\n').count();
+            let mut many = vec![httparse::EMPTY_HEADER; lines.min(rules.limits.fields)];
+            take_fields(httparse::parse_headers(section, &mut many), rules, into)
         }
-        parsed => take_fields(parsed, limits, into),
+        parsed => take_fields(parsed, rules, into),
     }
 }
 
 fn take_fields(
     parsed: httparse::Result<(usize, &[httparse::Header<'_>])>,
-    limits: &Limits,
+    rules: &Rules,
     into: &mut Headers,
 ) -> Result<(), ParseError> {
     let fields = match parsed {
         Ok(httparse::Status::Complete((_, fields))) => fields,
         Ok(httparse::Status::Partial) => return Err(ParseError::Field("the section has no end")),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(ParseError::TooLarge { limit: Limit::Fields, allowed: limits.fields });
+            return Err(ParseError::TooLarge { limit: Limit::Fields, allowed: rules.limits.fields });
         }
         Err(httparse::Error::HeaderName) => {
             return Err(NO_NAME);

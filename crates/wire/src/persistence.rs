@@ -35,6 +35,8 @@ pub enum CloseReason {
     TwoLengths,
     /// The response was complete before the request.
     RequestUnfinished,
+    /// The peer closed the connection while no response was outstanding.
+    PeerClosed,
     /// The exchange failed.
     Failed,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for CloseReason {
             Self::HandedOver => "the connection was handed over",
             Self::TwoLengths => "the response had both length fields",
             Self::RequestUnfinished => "the response came before the request was complete",
+            Self::PeerClosed => "the peer closed the connection",
             Self::Failed => "the exchange failed",
         })
     }

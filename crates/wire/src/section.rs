@@ -3,10 +3,20 @@
 use crate::error::ParseError;
 use crate::head::parse_status_line;
 use crate::headers::{is_token, is_value};
-use crate::limits::{Limit, Limits};
+use crate::leniency::Rules;
+use crate::limits::Limit;
 
 pub(crate) const NO_NAME: ParseError = ParseError::Field("its name is not a token before a colon");
 pub(crate) const CONTROL: ParseError = ParseError::Field("its value contains a control character");
+
+/// A folded line where folds are not taken.
+pub(crate) const FOLD: ParseError = ParseError::Field("it is folded");
+
+/// Takes the end off a line.
+pub(crate) fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
 
 /// Finds the empty line that ends a section, and looks at no byte twice.
 ///
@@ -42,27 +52,27 @@ impl SectionEnd {
         &mut self,
         input: &[u8],
         allowed: (Limit, usize),
-        limits: &Limits,
+        rules: &Rules,
     ) -> Result<Option<usize>, ParseError> {
         // Nothing beyond the limit is looked at: the verdict must not hang on how the bytes arrive.
         let input_allowed = input.get(..allowed.1).unwrap_or(input);
         let mut begun = *self;
-        match self.scan(input_allowed) {
+        match self.scan(input_allowed, rules) {
             Ok(Some(end)) => return Ok(Some(end)),
-            Ok(None) => begun.check_lines(input_allowed, self.line_start, limits)?,
+            Ok(None) => begun.check_lines(input_allowed, self.line_start, rules)?,
             Err(error) => {
-                begun.check_lines(input_allowed, self.line_start, limits)?;
+                begun.check_lines(input_allowed, self.line_start, rules)?;
                 self.fields = begun.fields;
                 // What follows the line is not looked at: a fault there would come second.
                 let rest = input_allowed.get(self.line_start..).unwrap_or_default();
                 let len = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
                 let to_its_end = input_allowed.get(..self.line_start + len).unwrap_or_default();
-                self.check_partial_line(to_its_end, begun.scanned)?;
+                self.check_partial_line(to_its_end, begun.scanned, rules)?;
                 return Err(error);
             }
         }
         self.fields = begun.fields;
-        self.check_partial_line(input_allowed, begun.scanned)?;
+        self.check_partial_line(input_allowed, begun.scanned, rules)?;
         if input.len() > allowed.1 {
             return Err(ParseError::TooLarge { limit: allowed.0, allowed: allowed.1 });
         }
@@ -70,24 +80,24 @@ impl SectionEnd {
     }
 
     /// Tells what is wrong first in a complete section that the parser refused with `error`.
-    pub(crate) fn first_fault(mut self, section: &[u8], limits: &Limits, error: ParseError) -> ParseError {
+    pub(crate) fn first_fault(mut self, section: &[u8], rules: &Rules, error: ParseError) -> ParseError {
         (self.line_start, self.scanned, self.fields) = (0, 0, 0);
-        self.check_lines(section, section.len(), limits).err().unwrap_or(error)
+        self.check_lines(section, section.len(), rules).err().unwrap_or(error)
     }
 
-    fn scan(&mut self, input: &[u8]) -> Result<Option<usize>, ParseError> {
+    fn scan(&mut self, input: &[u8], rules: &Rules) -> Result<Option<usize>, ParseError> {
         while let Some(offset) =
             input.get(self.scanned..).and_then(|rest| rest.iter().position(|&b| b == b'\n'))
         {
             let line_feed = self.scanned + offset;
             let line = input.get(self.line_start..line_feed).unwrap_or_default();
             // RFC 9112 §2.2 lets a recipient take LF alone; smuggling lives on that, so it is refused.
-            if line.last() != Some(&b'\r') {
+            if line.last() != Some(&b'\r') && !rules.leniency.bare_lf {
                 return Err(ParseError::BareLf);
             }
             self.scanned = line_feed + 1;
             self.line_start = self.scanned;
-            if line.len() == 1 {
+            if matches!(line, [] | [b'\r']) {
                 return Ok(Some(self.scanned));
             }
         }
@@ -96,15 +106,15 @@ impl SectionEnd {
     }
 
     /// Checks the complete lines from `line_start` to `end`.
-    fn check_lines(&mut self, input: &[u8], end: usize, limits: &Limits) -> Result<(), ParseError> {
+    fn check_lines(&mut self, input: &[u8], end: usize, rules: &Rules) -> Result<(), ParseError> {
         let lines = input.get(self.line_start..end).unwrap_or_default();
         for line in lines.split_inclusive(|&b| b == b'\n') {
-            let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+            let text = without_line_end(line);
             if !text.is_empty() {
-                self.check_line(text)?;
+                self.check_line(text, rules)?;
             }
-            if self.fields > limits.fields {
-                return Err(ParseError::TooLarge { limit: Limit::Fields, allowed: limits.fields });
+            if self.fields > rules.limits.fields {
+                return Err(ParseError::TooLarge { limit: Limit::Fields, allowed: rules.limits.fields });
             }
             self.line_start += line.len();
         }
@@ -112,11 +122,12 @@ impl SectionEnd {
     }
 
     /// Checks one line as the parser checks it in a complete section; a fold continues the line before.
-    fn check_line(&mut self, line: &[u8]) -> Result<(), ParseError> {
+    fn check_line(&mut self, line: &[u8], rules: &Rules) -> Result<(), ParseError> {
         if self.is_head && self.line_start == 0 {
             return parse_status_line(line).map(drop);
         }
         let value = match line {
+            [b' ' | b'\t', ..] if self.fields > 0 && !rules.leniency.obs_fold => return Err(FOLD),
             [b' ' | b'\t', rest @ ..] if self.fields > 0 => rest,
             _ => {
                 self.fields += 1;
@@ -133,7 +144,7 @@ impl SectionEnd {
 
     /// Refuses what no end of the line can mend: white space before the first field, and a CR that no LF follows.
     /// `seen` bytes were looked at before.
-    fn check_partial_line(&self, input: &[u8], seen: usize) -> Result<(), ParseError> {
+    fn check_partial_line(&self, input: &[u8], seen: usize, rules: &Rules) -> Result<(), ParseError> {
         let is_first_field = self.fields == 0 && !(self.is_head && self.line_start == 0);
         if is_first_field && matches!(input.get(self.line_start), Some(b' ' | b'\t')) {
             return Err(NO_NAME);
@@ -145,11 +156,28 @@ impl SectionEnd {
                 // With the byte behind the CR: a status line wants to know whether it is a space.
                 let line = input.get(self.line_start..from + at + 2).unwrap_or_default();
                 let mut line_alone = *self;
-                line_alone.check_line(line).and(Err(CONTROL))
+                line_alone.check_line(line, rules).and(Err(CONTROL))
             }
             None => Ok(()),
         }
     }
+}
+
+/// How many empty lines may be skipped before status lines.
+pub(crate) const MAX_EMPTY_LINES: usize = 8;
+
+/// Counts the bytes of empty lines at the front, up to a number of lines over all calls.
+pub(crate) fn skip_empty_lines(input: &[u8], rules: &Rules, lines: &mut usize) -> usize {
+    let mut rest = input;
+    while *lines < MAX_EMPTY_LINES {
+        rest = match rest {
+            [b'\r', b'\n', tail @ ..] => tail,
+            [b'\n', tail @ ..] if rules.leniency.bare_lf => tail,
+            _ => break,
+        };
+        *lines += 1;
+    }
+    input.len() - rest.len()
 }
 
 #[cfg(test)]
@@ -161,11 +189,11 @@ mod tests {
     fn find(input: &[u8], cuts: &[usize]) -> Result<Option<usize>, ParseError> {
         let mut section = SectionEnd::of_trailers();
         for cut in cuts {
-            if let Some(end) = section.find(&input[..*cut], LIMIT, &Limits::default())? {
+            if let Some(end) = section.find(&input[..*cut], LIMIT, &Rules::default())? {
                 return Ok(Some(end));
             }
         }
-        section.find(input, LIMIT, &Limits::default())
+        section.find(input, LIMIT, &Rules::default())
     }
 
     #[test]

@@ -248,6 +248,40 @@ fn a_head_without_end_stops_at_its_limit() {
     }
 }
 
+/// Every leniency opens what it says and nothing else.
+#[test]
+fn leniency_is_taken_switch_by_switch() {
+    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+    let chunked = |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+    let inputs = [
+        ("HTTP/1.1 200 OK\nA: b\nContent-Length: 1\n\nx".to_owned(), "bare_lf"),
+        (chunked("1\r\nx\r\n0\r\nT: 1\n\n"), "bare_lf"),
+        (format!("\r\n\r\n{ok}"), "leading_empty_lines"),
+        (format!("HTTP/1.1 100 C\r\n\r\n\r\n{ok}"), "leading_empty_lines"),
+        (chunked("1  \r\nx\r\n0\t\r\n\r\n"), "padded_chunk_size"),
+        (format!("{}A: b\r\n c\r\n\r\nx", &ok[..36]), "obs_fold"),
+        (chunked("1\nx\r\n0\r\n\r\n"), "never"),
+        (format!("{}{ok}", "\r\n".repeat(9)), "never"),
+        (format!("\n{ok}"), "never"),
+        ("HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n".to_owned(), "never"),
+        ("HTTP/1.1 200 OK\r\n A: b\r\n\r\n".to_owned(), "never"),
+    ];
+    let strict = Leniency { obs_fold: false, ..Leniency::default() };
+    for (name, leniency) in [
+        ("strict", strict),
+        ("bare_lf", Leniency { bare_lf: true, ..strict }),
+        ("leading_empty_lines", Leniency { leading_empty_lines: true, ..strict }),
+        ("padded_chunk_size", Leniency { padded_chunk_size: true, ..strict }),
+        ("obs_fold", Leniency { obs_fold: true, ..strict }),
+    ] {
+        for (input, needs) in &inputs {
+            let result = drive_all(&get().with_leniency(leniency), input.as_bytes());
+            assert_eq!(result.is_ok(), *needs == name, "{name}: {input:?}: {result:?}");
+            assert!(result.is_err() || result.unwrap().content == b"x", "{name}: {input:?}");
+        }
+    }
+}
+
 #[test]
 fn errors_stick() {
     let (mut exchange, mut message) = (get(), MessageBuf::default());

@@ -1,8 +1,9 @@
 use super::*;
+use crate::limits::Limits;
 
 fn parse(bytes: &str) -> Result<ResponseHead, ParseError> {
     let mut head = ResponseHead::default();
-    head.parse(bytes.as_bytes(), &Limits::default())?;
+    head.parse(bytes.as_bytes(), &Rules::default())?;
     Ok(head)
 }
 
@@ -40,7 +41,7 @@ fn status_lines_are_read_by_the_letter() {
 #[test]
 fn a_reason_that_is_not_utf_8_is_latin_1() {
     let mut head = ResponseHead::default();
-    head.parse(b"HTTP/1.1 200 Gr\xfc\xdfe\r\n\r\n", &Limits::default()).unwrap();
+    head.parse(b"HTTP/1.1 200 Gr\xfc\xdfe\r\n\r\n", &Rules::default()).unwrap();
     assert_eq!(head.reason, "Grüße");
 }
 
@@ -73,8 +74,9 @@ fn fields_are_read_by_the_letter() {
 fn more_fields_than_the_limit_are_refused_and_as_many_are_not() {
     for (allowed, sent) in [(0, 0), (3, 3), (3, 4), (48, 48), (48, 49), (49, 49), (100, 100), (100, 101)] {
         let limits = Limits { fields: allowed, ..Limits::default() };
+        let rules = Rules { limits, ..Rules::default() };
         let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(sent));
-        let parsed = ResponseHead::default().parse(head.as_bytes(), &limits);
+        let parsed = ResponseHead::default().parse(head.as_bytes(), &rules);
         let expected = if sent <= allowed {
             Ok(())
         } else {
