@@ -6,7 +6,8 @@ mod steps;
 use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
-use steps::{STEPS, Step, Verdict};
+pub(crate) use steps::Verdict;
+use steps::{BENCH, INTEROP, STEPS, Step};
 
 /// Above this the whole run is too slow to be run before every push.
 const PATIENCE: Duration = Duration::from_secs(25 * 60);
@@ -32,11 +33,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool, Stri
         }
         return Ok(true);
     }
-    let skips_fail = std::env::var("CI").is_ok_and(|value| value == "true");
+    let skips_fail = skips_fail();
     let begun = Instant::now();
     let mut tally = Tally::default();
     for step in chosen {
-        let verdict = run_step(step, workspace);
+        let verdict = run_step(step, &format!("ci --only {}", step.name), workspace);
         tally.count(step.name, verdict, skips_fail);
         if tally.failed.is_some() {
             break;
@@ -48,13 +49,25 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool, Stri
 
 /// Runs the tests against real programs and says whether they passed.
 pub(crate) fn interop(workspace: &Workspace) -> bool {
-    println!("\n==> interop: the client against real programs on loopback");
-    let begun = Instant::now();
-    let verdict = steps::interop(workspace);
-    let passed = matches!(verdict, Verdict::Passed);
-    let word = if passed { "passed" } else { "FAILED" };
-    println!("<== interop {word} in {}; again: cargo xtask interop", seconds(begun.elapsed()));
-    passed
+    alone(&INTEROP, "interop", workspace)
+}
+
+/// Measures the protocol core and says whether it is within its budgets.
+pub(crate) fn bench(workspace: &Workspace) -> bool {
+    alone(&BENCH, "bench wire", workspace)
+}
+
+fn alone(step: &Step, command: &str, workspace: &Workspace) -> bool {
+    match run_step(step, command, workspace) {
+        Verdict::Passed => true,
+        Verdict::Skipped(_) => !skips_fail(),
+        Verdict::Failed(_) => false,
+    }
+}
+
+/// With CI=true nothing may be skipped.
+fn skips_fail() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
 fn choose<'a>(steps: &'a [Step], options: &Options) -> Result<&'a [Step], String> {
@@ -76,7 +89,8 @@ fn choose<'a>(steps: &'a [Step], options: &Options) -> Result<&'a [Step], String
     steps.get(range).ok_or_else(|| "no step is chosen".to_owned())
 }
 
-fn run_step(step: &Step, workspace: &Workspace) -> Verdict {
+/// Runs one step and says with which command of ours it runs again.
+fn run_step(step: &Step, command: &str, workspace: &Workspace) -> Verdict {
     println!("\n==> {}: {}", step.name, step.about);
     let begun = Instant::now();
     let verdict = (step.run)(workspace);
@@ -92,7 +106,7 @@ fn run_step(step: &Step, workspace: &Workspace) -> Verdict {
         }
     };
     let name = step.name;
-    println!("<== {name} {word} in {}; again: cargo xtask ci --only {name}", seconds(begun.elapsed()));
+    println!("<== {name} {word} in {}; again: cargo xtask {command}", seconds(begun.elapsed()));
     verdict
 }
 

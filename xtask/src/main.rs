@@ -1,7 +1,9 @@
 //! The project's own commands: `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's interface")]
 
+mod bench;
 mod ci;
+mod fuzz;
 mod tidy;
 mod workspace;
 
@@ -17,6 +19,10 @@ Usage: cargo xtask COMMAND
   ci [--from STEP | --only STEP | --list]
             everything that must hold before a change is merged; stops at the first failure
   tidy      the house rules that the compiler does not know: layers, pure modules, file sizes, documents
+  bench wire
+            instructions and allocations of the protocol core against their budgets; needs valgrind
+  fuzz [TARGET SECONDS]
+            one fuzz target for so long, or the list of targets; needs cargo-fuzz
   interop   the client against real programs on loopback (nginx, Python and others)
   help      this page
 
@@ -38,6 +44,9 @@ fn main() -> ExitCode {
 enum Command {
     Ci(ci::Options),
     Tidy,
+    /// The layer to measure.
+    Bench(Option<String>),
+    Fuzz(fuzz::Options),
     Interop,
     Help,
 }
@@ -47,10 +56,17 @@ fn run(command: Command) -> Result<bool, lexopt::Error> {
         print!("{HELP}");
         return Ok(true);
     }
+    if let Command::Bench(layer) = &command
+        && layer.as_deref() != Some("wire")
+    {
+        return Err("there is a bench of `wire` alone".into());
+    }
     let workspace = Workspace::load()?;
     match command {
         Command::Ci(options) => ci::run(&workspace, &options).map_err(lexopt::Error::from),
         Command::Tidy => Ok(tidy::run(&workspace)),
+        Command::Bench(_) => Ok(ci::bench(&workspace)),
+        Command::Fuzz(options) => fuzz::run(&workspace, &options).map_err(lexopt::Error::from),
         Command::Interop => Ok(ci::interop(&workspace)),
         Command::Help => Ok(true),
     }
@@ -66,6 +82,13 @@ fn parse() -> Result<Command, lexopt::Error> {
             (Some(Command::Ci(options)), Long("from")) => options.from = Some(arguments.value()?.string()?),
             (Some(Command::Ci(options)), Long("only")) => options.only = Some(arguments.value()?.string()?),
             (Some(Command::Ci(options)), Long("list")) => options.list = true,
+            (Some(Command::Bench(layer @ None)), Value(name)) => *layer = Some(name.string()?),
+            (Some(Command::Fuzz(fuzz::Options { target: target @ None, .. })), Value(name)) => {
+                *target = Some(name.string()?);
+            }
+            (Some(Command::Fuzz(fuzz::Options { seconds: seconds @ None, .. })), Value(number)) => {
+                *seconds = Some(number.parse()?);
+            }
             (_, other) => return Err(other.unexpected()),
         }
     }
@@ -76,6 +99,8 @@ fn command_named(name: &str) -> Result<Command, lexopt::Error> {
     match name {
         "ci" => Ok(Command::Ci(ci::Options::default())),
         "tidy" => Ok(Command::Tidy),
+        "bench" => Ok(Command::Bench(None)),
+        "fuzz" => Ok(Command::Fuzz(fuzz::Options::default())),
         "interop" => Ok(Command::Interop),
         "help" => Ok(Command::Help),
         other => Err(format!("there is no command `{other}`").into()),

@@ -7,7 +7,7 @@ use crate::content::ContentDecoder;
 use crate::error::{ParseError, RequestError};
 use crate::event::{Event, MessageBuf, Received};
 use crate::framing::{BodyLength, Framing, RequestFacts, request_framing, response_framing};
-use crate::head::{RequestHead, ResponseHead, write_field};
+use crate::head::{RequestHead, write_field};
 use crate::headers::Headers;
 use crate::leniency::{Leniency, Rules};
 use crate::limits::{Limit, Limits};
@@ -190,7 +190,7 @@ impl Exchange {
                     return Err(RequestError::Trailer { name });
                 }
                 out.extend_from_slice(b"0\r\n");
-                for (name, value) in trailers.iter().flat_map(|trailers| trailers.iter()) {
+                for (name, value) in trailers.iter().flat_map(|trailers| trailers.raw()) {
                     write_field(out, name, value);
                 }
                 out.extend_from_slice(b"\r\n");
@@ -287,11 +287,18 @@ impl Exchange {
         if !input.iter().zip(b"HTTP/1.").all(|(a, b)| a == b) {
             return Err(if input.starts_with(b"HTTP/") { ParseError::Version } else { ParseError::NotHttp });
         }
-        let Some(len) = end.find(input, (Limit::HeadBytes, rules.limits.head_bytes), rules)? else {
-            return Ok(Received { used: skipped, event: Event::NeedInput });
+        // Most heads come whole and have no fault.
+        let at_once = if end.scanned() == 0 { into.head.parse_at_once(input, rules) } else { None };
+        let len = if let Some(len) = at_once {
+            len
+        } else {
+            let Some(len) = end.find(input, (Limit::HeadBytes, rules.limits.head_bytes), rules)? else {
+                return Ok(Received { used: skipped, event: Event::NeedInput });
+            };
+            let section = input.get(..len).unwrap_or_default();
+            into.head.parse(section, rules).map_err(|error| end.first_fault(section, rules, error))?;
+            len
         };
-        let section = input.get(..len).unwrap_or_default();
-        into.head.parse(section, rules).map_err(|error| end.first_fault(section, rules, error))?;
         let used = skipped + len;
 
         let status = into.head.status;

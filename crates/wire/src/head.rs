@@ -82,9 +82,9 @@ impl<'a> RequestHead<'a> {
         out.extend_from_slice(&[minor, b'\r', b'\n']);
         // RFC 9110 §7.2: Host comes first.
         if let Some(host) = host {
-            write_field(out, "Host", host.as_bytes());
+            write_field(out, b"Host", host.as_bytes());
         }
-        for (name, value) in self.headers.iter() {
+        for (name, value) in self.headers.raw() {
             write_field(out, name, value);
         }
         match length {
@@ -93,13 +93,13 @@ impl<'a> RequestHead<'a> {
                 write_decimal(out, n);
                 out.extend_from_slice(b"\r\n");
             }
-            Some(LengthField::Chunked) => write_field(out, "Transfer-Encoding", b"chunked"),
+            Some(LengthField::Chunked) => write_field(out, b"Transfer-Encoding", b"chunked"),
             None => {}
         }
         if self.add_connection && !self.headers.contains("connection") {
             match (self.close, self.version) {
-                (true, _) => write_field(out, "Connection", b"close"),
-                (false, Version::HTTP_10) => write_field(out, "Connection", b"keep-alive"),
+                (true, _) => write_field(out, b"Connection", b"close"),
+                (false, Version::HTTP_10) => write_field(out, b"Connection", b"keep-alive"),
                 _ => {}
             }
         }
@@ -115,8 +115,8 @@ pub(crate) enum LengthField {
     Chunked,
 }
 
-pub(crate) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
+pub(crate) fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
@@ -204,6 +204,34 @@ impl ResponseHead {
         self.headers.clear();
         parse_fields(fields, rules, &mut self.headers)
     }
+
+    /// Fills this head from input that begins with a whole and faultless one, and returns its length. Whatever else it
+    /// is, is for the caller to find out: nothing is decided here.
+    pub(crate) fn parse_at_once(&mut self, input: &[u8], rules: &Rules) -> Option<usize> {
+        let input = input.get(..rules.limits.head_bytes).unwrap_or(input);
+        let end = input.iter().position(|&b| b == b'\n')? + 1;
+        let (line, section) = input.split_at_checked(end)?;
+        let (version, status, reason) = parse_status_line(line.strip_suffix(b"\r\n")?).ok()?;
+        let reason = std::str::from_utf8(reason).ok()?;
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_ON_STACK];
+        let fields = fields.get_mut(..rules.limits.fields.min(FIELDS_ON_STACK))?;
+        let Ok(httparse::Status::Complete((len, fields))) = httparse::parse_headers(section, fields) else {
+            return None;
+        };
+        let section = section.get(..len)?;
+        let text = section.strip_suffix(b"\r\n")?;
+        // httparse takes LF alone: every line must end with CRLF, so that every name but the first comes behind one.
+        if !text.is_empty() && !text.ends_with(b"\r\n") {
+            return None;
+        }
+        if !self.headers.fill(text, fields) {
+            return None;
+        }
+        (self.version, self.status) = (version, status);
+        self.reason.clear();
+        self.reason.push_str(reason);
+        Some(end + len)
+    }
 }
 
 /// RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]. The SP before a missing reason may be missing too, as
@@ -241,8 +269,10 @@ pub(crate) fn parse_status_line(line: &[u8]) -> Result<(Version, StatusCode, &[u
 ///
 /// The caller has made sure that the lines end as the rules want it.
 pub(crate) fn parse_fields(section: &[u8], rules: &Rules, into: &mut Headers) -> Result<(), ParseError> {
-    if !section.windows(2).any(|pair| matches!(pair, [b'\n', b' ' | b'\t'])) {
-        return parse_plain_fields(section, rules, into);
+    let parsed = parse_plain_fields(section, rules, into);
+    // httparse takes no fold.
+    if parsed.is_ok() || !section.windows(2).any(|pair| matches!(pair, [b'\n', b' ' | b'\t'])) {
+        return parsed;
     }
     if rules.leniency.obs_fold { parse_plain_fields(&unfold(section), rules, into) } else { Err(FOLD) }
 }

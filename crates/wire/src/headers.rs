@@ -32,12 +32,18 @@ pub struct Headers {
 struct Line {
     start: usize,
     name: usize,
+    /// Bytes between name and value.
+    gap: usize,
     value: usize,
 }
 
 impl Line {
+    fn value_start(self) -> usize {
+        self.start + self.name + self.gap
+    }
+
     fn end(self) -> usize {
-        self.start + self.name + self.value
+        self.value_start() + self.value
     }
 }
 
@@ -80,7 +86,18 @@ impl Headers {
 
     /// Returns all values of a field, in order.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let name = name.as_bytes();
+        let named = move |line: &&Line| {
+            line.name == name.len()
+                && self
+                    .bytes
+                    .get(line.start..line.start + line.name)
+                    .is_some_and(|n| n.eq_ignore_ascii_case(name))
+        };
+        self.lines
+            .iter()
+            .filter(named)
+            .map(|line| self.bytes.get(line.value_start()..line.end()).unwrap_or_default())
     }
 
     /// Returns every member of a comma-separated list over all lines of a field, trimmed, empty ones left out
@@ -100,11 +117,15 @@ impl Headers {
 
     /// Returns all lines, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        // Names are tokens, thus ASCII.
+        self.raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    /// Returns all lines with their names as octets, which costs no check for UTF-8.
+    pub(crate) fn raw(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.lines.iter().map(|line| {
-            let both = self.bytes.get(line.start..line.end()).unwrap_or_default();
-            let (name, value) = both.split_at_checked(line.name).unwrap_or_default();
-            // Names are tokens, thus ASCII.
-            (std::str::from_utf8(name).unwrap_or_default(), value)
+            let name = self.bytes.get(line.start..line.start + line.name).unwrap_or_default();
+            (name, self.bytes.get(line.value_start()..line.end()).unwrap_or_default())
         })
     }
 
@@ -139,7 +160,7 @@ impl Headers {
             !n.eq_ignore_ascii_case(name) || seen == 1
         });
         if let Some(line) = self.lines.get_mut(first) {
-            let old = line.start + line.name..line.end();
+            let old = line.value_start()..line.end();
             let (from, to) = (line.value, value.len());
             line.value = to;
             self.bytes.splice(old, value.iter().copied());
@@ -163,7 +184,8 @@ impl Headers {
         let bytes = &mut self.bytes;
         self.lines.retain_mut(|line| {
             let both = bytes.get(line.start..line.end()).unwrap_or_default();
-            let (name, value) = both.split_at_checked(line.name).unwrap_or_default();
+            let name = both.get(..line.name).unwrap_or_default();
+            let value = both.get(line.name + line.gap..).unwrap_or_default();
             let kept = keep(std::str::from_utf8(name).unwrap_or_default(), value);
             if kept {
                 bytes.copy_within(line.start..line.end(), end);
@@ -190,13 +212,34 @@ impl Headers {
 
     /// Adds a line whose name and value were checked.
     pub(crate) fn push_checked(&mut self, name: &str, value: &[u8]) {
-        self.lines.push(Line { start: self.bytes.len(), name: name.len(), value: value.len() });
+        self.lines.push(Line { start: self.bytes.len(), name: name.len(), gap: 0, value: value.len() });
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(value);
     }
 
+    /// Takes a whole section in one copy. Tells whether every line but the first stands behind CRLF.
+    pub(crate) fn fill(&mut self, section: &[u8], fields: &[httparse::Header<'_>]) -> bool {
+        self.clear();
+        self.bytes.extend_from_slice(section);
+        let base = section.as_ptr().addr();
+        self.lines.extend(fields.iter().map(|field| {
+            // httparse leaves no white space around it.
+            let value = field.value;
+            let start = field.name.as_ptr().addr().wrapping_sub(base);
+            let value_start = value.as_ptr().addr().wrapping_sub(base);
+            let name = field.name.len();
+            // An empty value may stand anywhere.
+            let gap = if value.is_empty() { 0 } else { value_start.wrapping_sub(start + name) };
+            Line { start, name, gap, value: value.len() }
+        }));
+        self.lines
+            .iter()
+            .skip(1)
+            .all(|line| line.start.checked_sub(2).and_then(|at| section.get(at..line.start)) == Some(b"\r\n"))
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
-        self.iter().position(|(n, _)| n.eq_ignore_ascii_case(name))
+        self.raw().position(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
     }
 }
 

@@ -1,11 +1,10 @@
 //! The steps of `cargo xtask ci`, in the order in which they run: the cheap ones first.
 
-use std::env;
 use std::process::{Command, Stdio};
 
 use super::budget;
-use crate::tidy;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, in_path};
+use crate::{bench, tidy};
 
 /// One thing that must hold.
 pub(super) struct Step {
@@ -16,7 +15,7 @@ pub(super) struct Step {
 
 /// How a step ended.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Passed,
     /// A tool is missing; the text says which and how to get it.
     Skipped(String),
@@ -33,6 +32,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "docs", about: "the documentation builds, all links lead somewhere", run: docs },
     Step { name: "examples", about: "all examples build, the tour runs", run: examples },
     Step { name: "syscalls", about: "system calls of one exchange, counted by strace", run: syscalls },
+    BENCH,
     Step { name: "crates", about: "how many crates of others the client brings along", run: budget::run },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "fuzz", about: "the saved inputs of the fuzz targets, replayed", run: fuzz_corpus },
@@ -41,8 +41,17 @@ pub(super) const STEPS: &[Step] = &[
 /// What each layer is checked with alone.
 const LAYERS: &[&str] = &["wire", "conn", "cookies", "resilience", "http-client"];
 
+pub(super) const BENCH: Step = Step {
+    name: "bench",
+    about: "instructions and allocations of wire against their budgets",
+    run: bench::run,
+};
+
 /// The tests against real programs; not a step, since it needs them installed.
-pub(super) fn interop(workspace: &Workspace) -> Verdict {
+pub(super) const INTEROP: Step =
+    Step { name: "interop", about: "the client against real programs on loopback", run: interop };
+
+fn interop(workspace: &Workspace) -> Verdict {
     cargo(workspace, &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"])
 }
 
@@ -176,9 +185,4 @@ fn answers(workspace: &Workspace, line: &[&str]) -> bool {
     let mut command = workspace.cargo();
     command.args(line).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
-}
-
-fn in_path(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }

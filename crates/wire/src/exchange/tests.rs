@@ -173,6 +173,46 @@ fn responses_are_read_the_same_however_they_arrive() {
     assert_eq!(drive(get(), chunked.as_bytes(), &[]).unwrap().trailers, 1);
 }
 
+/// A head that comes whole takes a short way; what that way does not take must end as on the long one.
+#[test]
+fn the_short_way_for_whole_heads_gives_the_same() {
+    let fields = |n: usize| "X-Field: value\r\n".repeat(n);
+    let sized = |len: usize| {
+        let frame = "HTTP/1.1 204 No\r\nX: \r\n\r\n".len();
+        format!("HTTP/1.1 204 No\r\nX: {}\r\n\r\n", "y".repeat(len - frame))
+    };
+    let good = |fields: &str| format!("HTTP/1.1 204 No\r\n{fields}\r\n");
+    let too_large = |limit, allowed| Err(ParseError::TooLarge { limit, allowed });
+    for (input, expected) in [
+        (good(""), Ok(0)),
+        (good("A:\r\nB: \t\r\nC: c \t\r\n"), Ok(3)),
+        (good(&fields(48)), Ok(48)),
+        (good(&fields(49)), Ok(49)),
+        (good(&fields(256)), Ok(256)),
+        (good(&fields(257)), too_large(Limit::Fields, 256)),
+        (good("A: b\r\n c\r\nD: e\r\n"), Ok(2)),
+        (good("A: b\nC: d\r\n"), Err(ParseError::BareLf)),
+        (good("A: b\r\nC: d\n"), Err(ParseError::BareLf)),
+        (good("A: b\r\n\n"), Err(ParseError::BareLf)),
+        (sized(64 << 10), Ok(1)),
+        (sized((64 << 10) + 1), too_large(Limit::HeadBytes, 64 << 10)),
+    ] {
+        let mut message = MessageBuf::default();
+        message.head.headers.append("Left", "over").unwrap();
+        let whole = get().receive(input.as_bytes(), &mut message).map(|_| message.head.headers.len());
+        assert_eq!(whole, expected, "{:.60}", input);
+        let mut dripped = (get(), MessageBuf::default());
+        let drip = (1..=input.len()).find_map(|end| {
+            match dripped.0.receive(&input.as_bytes()[..end], &mut dripped.1) {
+                Ok(Received { event: Event::NeedInput, .. }) => None,
+                other => Some(other.map(|_| dripped.1.head.clone())),
+            }
+        });
+        assert_eq!(drip.unwrap().map(|head| head.headers.len()), expected, "{:.60}", input);
+        assert!(expected.is_err() || dripped.1.head == message.head, "{:.60}", input);
+    }
+}
+
 #[test]
 fn informational_responses_are_seen_and_bounded() {
     let input = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";

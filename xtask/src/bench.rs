@@ -1,0 +1,109 @@
+//! `cargo xtask bench wire`: instructions and allocations of the protocol core, held against their budgets.
+
+mod callgrind;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::ci::Verdict;
+use crate::workspace::{Workspace, in_path};
+use table::Cost;
+
+const BUILD: &[&str] = &["bench", "-p", "wire", "--bench", "instructions", "--no-run"];
+
+/// Builds the scenarios, counts them, prints the table and compares it with the budgets.
+pub(crate) fn run(workspace: &Workspace) -> Verdict {
+    if !in_path("valgrind") {
+        let how = "valgrind is not installed, install with apt-get install valgrind";
+        return Verdict::Skipped(how.to_owned());
+    }
+    let costs = build(workspace).and_then(|program| count(&program));
+    match costs.and_then(|costs| table::rows(&costs)) {
+        Ok(rows) => {
+            print!("{}", table::show(&rows));
+            let over: Vec<_> = rows.iter().filter_map(table::Row::fault).collect();
+            if over.is_empty() { Verdict::Passed } else { Verdict::Failed(over.join("; ")) }
+        }
+        Err(why) => Verdict::Failed(why),
+    }
+}
+
+/// Builds the scenarios as they ship, optimised, and says where the program stands.
+fn build(workspace: &Workspace) -> Result<PathBuf, String> {
+    println!("$ cargo {}", BUILD.join(" "));
+    let output = workspace
+        .cargo()
+        .args(BUILD)
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo bench does not start: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo bench ended with {}", output.status));
+    }
+    executable(&String::from_utf8_lossy(&output.stdout))
+        .ok_or_else(|| "cargo built no bench `instructions`".to_owned())
+}
+
+/// Finds the program among cargo's messages, one JSON object a line.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name").is_some_and(|name| name == "instructions"))
+        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+}
+
+fn count(program: &Path) -> Result<BTreeMap<String, Cost>, String> {
+    let output = Command::new(program)
+        .arg("units")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("the bench does not start: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("the bench ended with {}", output.status));
+    }
+    let mut costs = BTreeMap::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let (name, units, allocations) =
+            read_units(line).ok_or_else(|| format!("the bench said `{line}`, not NAME UNITS ALLOCATIONS"))?;
+        let instructions = callgrind::instructions(program, name)?;
+        costs.insert(name.to_owned(), Cost { instructions, units, allocations });
+    }
+    Ok(costs)
+}
+
+fn read_units(line: &str) -> Option<(&str, u64, u64)> {
+    let mut words = line.split_whitespace();
+    let (name, units, allocations) = (words.next()?, words.next()?, words.next()?);
+    let units = units.parse().ok().filter(|&units| units > 0)?;
+    Some((name, units, allocations.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"wire","kind":["lib"]},"executable":null}
+not json
+{"reason":"compiler-artifact","target":{"name":"instructions","kind":["bench"]},"executable":"/t/instructions-1f"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/instructions-1f")));
+        assert_eq!(executable(r#"{"target":{"name":"wire"},"executable":"/t/wire"}"#), None);
+        assert_eq!(executable(""), None);
+    }
+
+    #[test]
+    fn units_and_allocations_are_read() {
+        assert_eq!(read_units("chunked 1000 0"), Some(("chunked", 1000, 0)));
+        for line in ["", "chunked", "chunked 1000", "chunked 0 0", "chunked x 0", "chunked 1 -1"] {
+            assert_eq!(read_units(line), None, "{line}");
+        }
+    }
+}
