@@ -4,6 +4,7 @@ use http::{Method, StatusCode, Version};
 
 use crate::error::{ParseError, RequestError};
 use crate::head::{LengthField, RequestHead, ResponseHead, is_digits};
+use crate::headers::{is_token, trim_ows};
 
 /// What the caller knows about the length of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,15 +116,13 @@ pub fn response_framing(asked: RequestFacts, head: &ResponseHead) -> Result<Fram
 }
 
 #[derive(Debug)]
-pub(crate) struct NotOneNumber;
+struct NotOneNumber;
 
 /// RFC 9110 §8.6: every member of every line is only digits, and all are equal.
-pub(crate) fn content_length<'a>(
-    values: impl Iterator<Item = &'a [u8]>,
-) -> Result<Option<u64>, NotOneNumber> {
+fn content_length<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Option<u64>, NotOneNumber> {
     let mut length = None;
     for member in values.flat_map(|value| value.split(|&b| b == b',')) {
-        let number = decimal(crate::headers::trim_ows(member)).ok_or(NotOneNumber)?;
+        let number = decimal(trim_ows(member)).ok_or(NotOneNumber)?;
         if length.is_some_and(|length| length != number) {
             return Err(NotOneNumber);
         }
@@ -149,9 +148,12 @@ pub(crate) fn request_framing(
     length: BodyLength,
 ) -> Result<(Framing, Option<LengthField>), RequestError> {
     let refuse = |why| Err(RequestError::Framing(why));
-    let own_length = match content_length(head.headers.get_all("content-length")) {
-        Ok(own_length) => own_length,
-        Err(NotOneNumber) => return refuse("Content-Length is not a single decimal number"),
+    // RFC 9110 §8.6: what a response is forgiven, a list of equal numbers, must not be sent.
+    let mut own_lengths = head.headers.get_all("content-length");
+    let own_length = match (own_lengths.next(), own_lengths.next()) {
+        (None, _) => None,
+        (Some(value), None) if decimal(value).is_some() => decimal(value),
+        _ => return refuse("Content-Length is not a single decimal number"),
     };
     let own_coding = head.headers.contains("transfer-encoding");
     // RFC 9112 §6.2
@@ -201,11 +203,19 @@ fn own_chunked(
     if head.version == Version::HTTP_10 {
         return refuse("Transfer-Encoding in an HTTP/1.0 request");
     }
-    let chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let last = head.headers.tokens("transfer-encoding").last();
-    // RFC 9112 §6.1: chunked is applied last, and once.
-    let times = head.headers.tokens("transfer-encoding").filter(|&coding| chunked(coding)).count();
-    if !last.is_some_and(chunked) || times != 1 {
+    // RFC 9112 §6.1: chunked is applied last, and once. A hole in the list or half a quoted string could be read in two
+    // ways.
+    let (mut last, mut times) = (false, 0);
+    for value in head.headers.get_all("transfer-encoding") {
+        for coding in value.split(|&b| b == b',').map(trim_ows) {
+            if !is_token(coding) {
+                return refuse("Transfer-Encoding is not a list of codings");
+            }
+            last = coding.eq_ignore_ascii_case(b"chunked");
+            times += usize::from(last);
+        }
+    }
+    if !last || times != 1 {
         return refuse("the last transfer coding of a request must be chunked");
     }
     if length == BodyLength::Empty || matches!(*head.method, Method::CONNECT | Method::TRACE) {
