@@ -31,7 +31,14 @@ impl Depot {
     /// Lends a connection that is open and silent, if there is one. Each candidate is probed outside the lock.
     pub(crate) fn idle(&self, route: &Route) -> Option<(Box<dyn Transport>, u64)> {
         loop {
-            let Idle { mut transport, served } = lock(&self.idle).take(route, self.clock.now())?;
+            let (candidate, expired) = {
+                let now = self.clock.now();
+                let mut idle = lock(&self.idle);
+                (idle.take(route, now), idle.evict(now))
+            };
+            // Closing may cost system calls: after the lock.
+            drop(expired);
+            let Idle { mut transport, served } = candidate?;
             match transport.probe() {
                 Liveness::Idle => return Some((transport, served)),
                 stale => {

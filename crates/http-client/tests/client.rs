@@ -73,6 +73,7 @@ fn idle_connections_are_forgotten_after_a_while() {
     stage.clock.advance(Duration::from_secs(15));
     client.get("http://a/").send().unwrap().text().unwrap();
     assert_eq!(stage.peer.connects(), 2);
+    assert!(stage.peer.connection(0).is_closed && !stage.peer.connection(1).is_closed);
     stage.finish();
 }
 
