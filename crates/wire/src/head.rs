@@ -141,12 +141,7 @@ fn check_target(method: &Method, target: &str) -> Result<(), RequestError> {
     }
     if *method == Method::CONNECT {
         // RFC 9112 §3.2.3: authority-form, the port always there.
-        let port = target.rsplit_once(':').map(|(host, port)| !host.is_empty() && is_digits(port.as_bytes()));
-        return if port == Some(true) && !target.contains(['/', '?', '@']) {
-            Ok(())
-        } else {
-            refuse("CONNECT takes host:port")
-        };
+        return if is_host_and_port(target) { Ok(()) } else { refuse("CONNECT takes host:port") };
     }
     if target == "*" {
         // RFC 9112 §3.2.4
@@ -157,6 +152,15 @@ fn check_target(method: &Method, target: &str) -> Result<(), RequestError> {
         return Ok(());
     }
     refuse("it begins neither with / nor with http:// or https://")
+}
+
+fn is_host_and_port(target: &str) -> bool {
+    let Some((host, port)) = target.rsplit_once(':') else { return false };
+    let is_bracketed = host.starts_with('[') && host.ends_with(']');
+    let is_host =
+        !host.is_empty() && (is_bracketed || !host.contains(':')) && !host.contains(['/', '?', '@']);
+    // `parse` alone would take a sign.
+    is_host && is_digits(port.as_bytes()) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 pub(crate) fn is_digits(bytes: &[u8]) -> bool {
