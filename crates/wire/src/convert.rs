@@ -3,7 +3,7 @@
 //! They cost copies, and what `http` cannot hold is lost on the way: letter case, and the order of lines with different
 //! names.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, request, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, request, response};
 
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
@@ -49,8 +49,9 @@ impl TryFrom<&ResponseHead> for response::Parts {
 }
 
 impl<'a> RequestHead<'a> {
-    /// Makes the head of an `http` request: origin-form, `Host` from the URI's authority; `headers` are its fields,
-    /// converted by [`Headers::from`].
+    /// Makes the head of an `http` request: origin-form (authority-form for CONNECT), `Host` from the URI's authority;
+    /// `headers` are its fields, converted by [`Headers::from`]. `http` leaves an empty path before a query empty, which
+    /// cannot be sent: write `/?query`.
     ///
     /// ```
     /// use wire::{Headers, RequestHead};
@@ -63,11 +64,15 @@ impl<'a> RequestHead<'a> {
     /// ```
     #[must_use]
     pub fn from_parts(parts: &'a request::Parts, headers: &'a Headers) -> Self {
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let authority = parts.uri.authority().map(|authority| {
             // Credentials of a URI go nowhere by themselves.
             authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host)
         });
+        let target = match (&parts.method, authority, parts.uri.path_and_query()) {
+            (&Method::CONNECT, Some(authority), _) => authority,
+            (.., Some(target)) => target.as_str(),
+            (.., None) => "/",
+        };
         let mut head = Self::new(&parts.method, target, headers);
         head.version = parts.version;
         head.host = authority;
@@ -90,7 +95,7 @@ impl RequestHead<'_> {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
+    use http::StatusCode;
 
     use super::*;
 
@@ -122,6 +127,8 @@ mod tests {
         let headers = Headers::from(&parts.headers);
         let head = RequestHead::from_parts(&parts, &headers);
         assert_eq!((head.method, head.target, head.host), (&Method::POST, "/b", Some("a:81")));
+        let connect = Request::connect("a:443").body(()).unwrap().into_parts().0;
+        assert_eq!(RequestHead::from_parts(&connect, &headers).target, "a:443");
         let again = head.to_request().unwrap();
         assert_eq!((again.uri().path(), &again.headers()["x"]), ("/b", &HeaderValue::from_static("y")));
     }

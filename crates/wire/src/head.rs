@@ -70,8 +70,8 @@ impl<'a> RequestHead<'a> {
             return Err(RequestError::SeveralHosts);
         }
         let host = self.host.filter(|_| own_hosts == 0);
-        // An authority has no white space, and no octet outside ASCII.
-        if host.is_some_and(|host| !host.bytes().all(|b| b.is_ascii_graphic())) {
+        let own = self.headers.get("host");
+        if host.map(str::as_bytes).or(own).is_some_and(|host| !is_authority(host)) {
             return Err(RequestError::Host);
         }
 
@@ -148,10 +148,24 @@ fn check_target(method: &Method, target: &str) -> Result<(), RequestError> {
         return if *method == Method::OPTIONS { Ok(()) } else { refuse("* is for OPTIONS alone") };
     }
     // RFC 9112 §3.2.1, §3.2.2
-    if target.starts_with('/') || target.starts_with("http://") || target.starts_with("https://") {
+    if target.starts_with('/') {
         return Ok(());
     }
-    refuse("it begins neither with / nor with http:// or https://")
+    let Some((scheme, rest)) = target.split_once("://") else {
+        return refuse("it begins neither with / nor with http:// or https://");
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if is_http && !authority.is_empty() && is_authority(authority.as_bytes()) {
+        return Ok(());
+    }
+    refuse("it is no http or https URL with a host and without user-info")
+}
+
+/// An authority has no white space, no octet outside ASCII, and nothing that would end it; RFC 9110 §4.2.4: user-info is
+/// never sent. It is empty where the target has none (RFC 9112 §3.2).
+fn is_authority(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'?' | b'#' | b'@' | b'\\'))
 }
 
 fn is_host_and_port(target: &str) -> bool {

@@ -33,6 +33,8 @@ pub enum CloseReason {
     HandedOver,
     /// The response had both Content-Length and Transfer-Encoding (RFC 9112 §6.3).
     TwoLengths,
+    /// Bytes came that nobody asked for.
+    Surplus,
     /// The response was complete before the request.
     RequestUnfinished,
     /// The peer closed the connection while no response was outstanding.
@@ -50,6 +52,7 @@ impl fmt::Display for CloseReason {
             Self::CloseDelimited => "the body ended with the connection",
             Self::HandedOver => "the connection was handed over",
             Self::TwoLengths => "the response had both length fields",
+            Self::Surplus => "bytes came that nobody asked for",
             Self::RequestUnfinished => "the response came before the request was complete",
             Self::PeerClosed => "the peer closed the connection",
             Self::Failed => "the exchange failed",
@@ -81,6 +84,7 @@ pub(crate) fn persistence(request: Option<Asked>, response: &ResponseHead, frami
         (_, Some(Asked::Close), _) => CloseReason::RequestSaidClose,
         (_, _, Some(Asked::Close)) => CloseReason::ResponseSaidClose,
         (_, Some(Asked::Http10), _) | (_, _, Some(Asked::Http10)) => CloseReason::Http10,
+        // Where no body can be, the fields count for nothing.
         (Framing::Chunked, ..) if response.headers.contains("content-length") => CloseReason::TwoLengths,
         _ => return Persistence::KeepAlive,
     };
@@ -122,8 +126,10 @@ mod tests {
         check(v11, &[], Framing::CloseDelimited, Close(CloseReason::CloseDelimited));
         check(v11, &[], Framing::Tunnel, Close(CloseReason::HandedOver));
         check(v11, &[], Framing::Upgraded, Close(CloseReason::HandedOver));
-        check(v11, &[("Content-Length", "1")], Framing::Chunked, Close(CloseReason::TwoLengths));
+        let both = [("Content-Length", "1"), ("Transfer-Encoding", "chunked")];
+        check(v11, &both, Framing::Chunked, Close(CloseReason::TwoLengths));
         check(v11, &[], Framing::Chunked, KeepAlive);
+        check(v11, &both, Framing::Empty, KeepAlive);
     }
 
     #[test]

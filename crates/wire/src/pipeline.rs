@@ -178,7 +178,12 @@ impl<T> Pipeline<T> {
     /// # Errors
     /// The peer broke the protocol, or sent bytes that nobody asked for; the same error comes back ever after.
     pub fn receive(&mut self, input: &[u8], into: &mut MessageBuf) -> Result<Received, ParseError> {
-        self.advance(!input.is_empty(), |exchange| exchange.receive(input, into))
+        let received = self.advance(!input.is_empty(), |exchange| exchange.receive(input, into))?;
+        // RFC 9112 §9.2: what stands behind the last response outstanding must never answer the request to come.
+        if received.event == Event::Complete && self.queue.len() == 1 && input.len() > received.used {
+            self.closed.get_or_insert(CloseReason::Surplus);
+        }
+        Ok(received)
     }
 
     /// Takes note that the connection ended after all bytes were received. With nothing outstanding that is no error, and
@@ -229,6 +234,10 @@ impl<T> Pipeline<T> {
         if self.failed.is_some() {
             return None;
         }
+        let persistence = match (persistence, self.closed) {
+            (Persistence::KeepAlive, Some(reason)) => Persistence::Close(reason),
+            _ => persistence,
+        };
         if let Persistence::Close(reason) = persistence {
             self.closed = Some(reason);
         }

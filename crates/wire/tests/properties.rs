@@ -35,6 +35,8 @@ fn at(cuts: &[prop::sample::Index], len: usize) -> Vec<usize> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     #[test]
     fn what_was_written_is_read_again_at_any_split(
         written in written::any_response(),

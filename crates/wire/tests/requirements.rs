@@ -156,6 +156,9 @@ fn lines_of_one_name_keep_their_order_and_are_never_joined() {
     assert_eq!(lines, expected);
 }
 
+/// What is set; a response that goes beyond; the limit, its value, and how it is shown.
+type Row = (fn(&mut Limits), Vec<u8>, Limit, usize, &'static str);
+
 #[test]
 fn each_limit_can_be_set_and_the_error_names_it_and_its_value() {
     let tight = |set: fn(&mut Limits)| {
@@ -163,7 +166,7 @@ fn each_limit_can_be_set_and_the_error_names_it_and_its_value() {
         set(&mut limits);
         asked(&Method::GET, &[], limits)
     };
-    let rows: [(fn(&mut Limits), Vec<u8>, Limit, usize, &str); 6] = [
+    let rows: [Row; 6] = [
         (|l| l.head_bytes = 20, response("X: y\r\n", ""), Limit::HeadBytes, 20, "20 bytes of head"),
         (|l| l.fields = 1, response("X: y\r\nZ: a\r\n", ""), Limit::Fields, 1, "1 field lines"),
         (

@@ -97,6 +97,12 @@ fn targets_have_one_of_four_forms() {
     check(get, "/a?b=c%20d", true);
     check(get, "//evil/", true);
     check(get, "http://a/b", true);
+    check(get, "HTTP://a", true);
+    check(get, "https://a?b", true);
+    check(get, "http://", false);
+    check(get, "http:///b", false);
+    check(get, "http://u:p@a/", false);
+    check(get, "ftp://a/", false);
     check(options, "*", true);
     check(connect, "a:443", true);
     check(connect, "[::1]:443", true);
@@ -118,4 +124,29 @@ fn targets_have_one_of_four_forms() {
     check(connect, "a:b:1", false);
     check(connect, "::1:443", false);
     check(connect, "u@a:443", false);
+}
+
+#[test]
+fn a_host_is_an_authority_whoever_gives_it() {
+    for (host, good) in [
+        ("a", true),
+        ("a:81", true),
+        ("[::1]:81", true),
+        ("", true),
+        ("u:p@a", false),
+        ("a/b", false),
+        ("a b", false),
+        ("a\\b", false),
+    ] {
+        let mut own = Headers::new();
+        own.append("Host", host).unwrap();
+        let none = Headers::new();
+        for head in [
+            RequestHead::new(&Method::GET, "/", &none).with_host(host),
+            RequestHead::new(&Method::GET, "/", &own).with_host("other"),
+        ] {
+            let result = head.encode(None, &mut Vec::new());
+            assert_eq!(result, if good { Ok(()) } else { Err(RequestError::Host) }, "{host:?}");
+        }
+    }
 }

@@ -131,7 +131,31 @@ fn bytes_that_nobody_asked_for_end_it() {
     let (pipeline, _) = pipeline(&[Method::GET], 2);
     let input = ok("x") + "HTTP/1.1 200 OK\r\n\r\n";
     let seen = drive(pipeline, input.as_bytes(), &[], false);
-    assert_eq!((seen.answers.len(), seen.error, seen.left), (1, Some(ParseError::Unasked), 19));
+    assert_eq!((seen.answers.len(), seen.error, seen.left), (1, None, 19));
+
+    let (mut idle, mut message) = (Pipeline::<()>::new(1), MessageBuf::default());
+    for _ in 0..2 {
+        assert_eq!(idle.receive(b"HTTP", &mut message), Err(ParseError::Unasked));
+    }
+}
+
+#[test]
+fn bytes_behind_the_last_answer_never_answer_the_next_request() {
+    let (mut pipeline, _) = pipeline(&[Method::GET], 2);
+    let input = b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 Poison\r\n\r\n";
+    let (mut message, mut at) = (MessageBuf::default(), 0);
+    while pipeline.next_answer().is_some() {
+        let received = pipeline.receive(&input[at..], &mut message).unwrap();
+        at += received.used;
+        if received.event == Event::Complete {
+            let surplus = Persistence::Close(CloseReason::Surplus);
+            assert_eq!(pipeline.answered(), Some((0, surplus)));
+        }
+    }
+    let headers = Headers::new();
+    let head = RequestHead::new(&Method::GET, "/", &headers);
+    let begun = pipeline.begin(&head, BodyLength::Empty, Limits::default(), &mut Vec::new(), 1);
+    assert_eq!(begun, Err(PipelineError::Closed(CloseReason::Surplus)));
 }
 
 #[test]
@@ -194,7 +218,8 @@ proptest! {
         let make = || pipeline(&vec![Method::GET; count], 5).0;
         let whole = drive(make(), input.as_bytes(), &[], eof);
         let split = drive(make(), input.as_bytes(), &[cut.index(input.len() + 1)], eof);
-        prop_assert_eq!(&whole, &split);
+        // Bytes behind the last answer end it at once, or by an error if they come later.
+        prop_assert_eq!((&whole.answers, &whole.abandoned), (&split.answers, &split.abandoned));
         let answered = whole.answers.iter().map(|(ticket, _)| *ticket);
         let all: Vec<_> = answered.chain(whole.abandoned.iter().map(|(ticket, _)| *ticket)).collect();
         prop_assert_eq!(all, (0..count).collect::<Vec<_>>());

@@ -173,6 +173,8 @@ fn check(headers: &Headers, model: &Lines) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     #[test]
     fn headers_do_what_a_plain_list_would(operations in prop::collection::vec(any_operation(), 0..30)) {
         let (mut headers, mut model) = (Headers::new(), Lines::new());

@@ -122,6 +122,8 @@ impl Said {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
     #[test]
     fn no_sequence_of_calls_panics_or_takes_back_what_was_final(
         kind in 0..6_usize,

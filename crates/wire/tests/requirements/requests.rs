@@ -101,11 +101,14 @@ fn a_final_response_ends_the_wish_for_content_and_the_connection() {
     assert_eq!(seen.persistence, Some(Persistence::Close(CloseReason::RequestUnfinished)));
 }
 
+/// Field lines of the request; version and field lines of the response; what is decided.
+type Row = (&'static [(&'static str, &'static str)], &'static str, &'static str, Option<Persistence>);
+
 #[test]
 fn a_connection_is_kept_only_when_both_heads_and_the_framing_allow_it() {
     let close = |reason| Some(Persistence::Close(reason));
     let keep = Some(Persistence::KeepAlive);
-    let rows: [(&[(&str, &str)], &str, &str, Option<Persistence>); 12] = [
+    let rows: [Row; 12] = [
         (&[], "1.1", "Content-Length: 0", keep),
         (&[], "1.1", "Content-Length: 0\r\nConnection: keep-alive", keep),
         (&[], "1.1", "Content-Length: 0\r\nConnection: not-close, closed", keep),
