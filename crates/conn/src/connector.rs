@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address_policy::AddressPolicy;
 use crate::clock::{Clock, SystemClock};
 use crate::deadline::{Deadline, Phase};
 use crate::error::{ConnectError, TlsConfigError};
@@ -102,6 +103,8 @@ pub struct ConnectorConfig {
     pub tls: crate::tls::TlsConfig,
     /// Who looks up names. Default [`SystemResolver`]. IP addresses are not asked for.
     pub resolver: Arc<dyn Resolve>,
+    /// Which addresses may be dialled, whether looked up or named in the route. Default [`AddressPolicy::any`].
+    pub policy: AddressPolicy,
     /// Who tells the time. Default [`SystemClock`].
     pub clock: Arc<dyn Clock>,
 }
@@ -112,7 +115,8 @@ impl Default for ConnectorConfig {
             tcp: TcpOptions::default(),
             #[cfg(feature = "tls-no-provider")]
             tls: crate::tls::TlsConfig::default(),
-            resolver: Arc::new(SystemResolver),
+            resolver: Arc::new(SystemResolver::default()),
+            policy: AddressPolicy::any(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -124,6 +128,7 @@ impl fmt::Debug for ConnectorConfig {
         f.field("tcp", &self.tcp);
         #[cfg(feature = "tls-no-provider")]
         f.field("tls", &self.tls);
+        f.field("policy", &self.policy);
         f.finish_non_exhaustive()
     }
 }
@@ -151,6 +156,7 @@ impl fmt::Debug for ConnectorConfig {
 pub struct Connector {
     tcp: TcpOptions,
     resolver: Arc<dyn Resolve>,
+    policy: AddressPolicy,
     clock: Arc<dyn Clock>,
     #[cfg(feature = "tls-no-provider")]
     tls: Arc<rustls::ClientConfig>,
@@ -167,6 +173,7 @@ impl Connector {
             #[cfg(feature = "tls-no-provider")]
             tls: config.tls.build()?,
             resolver: config.resolver,
+            policy: config.policy,
             clock: config.clock,
         })
     }
@@ -177,6 +184,24 @@ impl Connector {
             Host::V4(address) => Ok(vec![(address, origin.port()).into()]),
             Host::V6(address) => Ok(vec![(address, origin.port()).into()]),
         }
+    }
+
+    /// Leaves what may be dialled, in order.
+    fn permitted(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ConnectError> {
+        let mut denied = Vec::new();
+        let mut permitted = found;
+        permitted.retain(|address| match self.policy.check(address.ip()) {
+            Ok(()) => true,
+            Err(refusal) => {
+                tracing::debug!(target: "conn", { server.address = host, %refusal }, "address denied");
+                denied.push(refusal);
+                false
+            }
+        });
+        if permitted.is_empty() && !denied.is_empty() {
+            return Err(ConnectError::Denied { host: host.to_owned(), denied });
+        }
+        Ok(permitted)
     }
 
     #[cfg(feature = "tls-no-provider")]
@@ -206,6 +231,7 @@ impl Connect for Connector {
             { server.address = origin.host_str(), server.port = origin.port(), ?addresses },
             "resolved"
         );
+        let addresses = self.permitted(origin.host_str(), addresses)?;
         let tcp = TcpTransport::dial(origin, &addresses, self.tcp, &self.clock, by)?;
         let dialled = self.clock.now();
         tracing::debug!(target: "conn", { server.address = origin.host_str(), stream = ?tcp }, "dialled");
@@ -234,6 +260,9 @@ impl Connect for Connector {
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector").field("tcp", &self.tcp).finish_non_exhaustive()
+        f.debug_struct("Connector")
+            .field("tcp", &self.tcp)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::address_policy::Denied;
 use crate::deadline::TimedOut;
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
@@ -25,6 +26,14 @@ pub enum ConnectError {
     NoAddress {
         /// The name.
         host: String,
+    },
+    /// The policy refuses every address of the host.
+    #[error("{host} may not be dialled: {}", Refusals(denied))]
+    Denied {
+        /// The name or the IP address.
+        host: String,
+        /// Every address that was found, in order, and why it is refused.
+        denied: Vec<Denied>,
     },
     /// No address accepted. [`is_timeout`](Self::is_timeout) tells if the deadline ended the search.
     #[error("cannot connect to {origin}: {}", Attempts(attempts))]
@@ -65,7 +74,7 @@ impl ConnectError {
     pub fn is_timeout(&self) -> Option<TimedOut> {
         match self {
             Self::Timeout(timed_out) => Some(*timed_out),
-            Self::Dial { attempts, .. } => TimedOut::in_io(&attempts.last()?.error),
+            Self::Dial { attempts, .. } => timeout_in(attempts),
             _ => None,
         }
     }
@@ -101,7 +110,28 @@ impl fmt::Display for Attempts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, FailedAddress { address, error }) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "; " };
-            write!(f, "{separator}{address}: {error}")?;
+            match TimedOut::in_io(error) {
+                Some(_) => write!(f, "{separator}{address}: no answer yet")?,
+                None => write!(f, "{separator}{address}: {error}")?,
+            }
+        }
+        // One deadline is over all: said once.
+        timeout_in(self.0).map_or(Ok(()), |timed_out| write!(f, "; {timed_out}"))
+    }
+}
+
+/// The deadline that ended the search, if one did: whoever had not answered by then carries it.
+fn timeout_in(attempts: &[FailedAddress]) -> Option<TimedOut> {
+    attempts.iter().find_map(|attempt| TimedOut::in_io(&attempt.error))
+}
+
+struct Refusals<'a>(&'a [Denied]);
+
+impl fmt::Display for Refusals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, denied) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{denied}")?;
         }
         Ok(())
     }
@@ -254,6 +284,7 @@ pub enum OriginError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address_policy::AddressPolicy;
     use crate::deadline::{Limit, Phase};
 
     fn failed(address: &str, error: io::Error) -> FailedAddress {
@@ -269,11 +300,24 @@ mod tests {
         let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused(), late] };
         assert_eq!(
             error.to_string(),
-            "cannot connect to http://x: [::1]:80: connection refused; 127.0.0.1:80: timed out while \
-             connecting: the connect limit of 1s has passed"
+            "cannot connect to http://x: [::1]:80: connection refused; 127.0.0.1:80: no answer yet; timed out \
+             while connecting: the connect limit of 1s has passed"
         );
         assert_eq!(error.is_timeout(), Some(timed_out));
         let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused()] };
+        assert_eq!(error.is_timeout(), None);
+    }
+
+    #[test]
+    fn a_refused_host_lists_every_address_and_why() {
+        let policy = AddressPolicy::public_only();
+        let denied =
+            ["127.0.0.1", "fd00::1"].map(|address| policy.check(address.parse().unwrap()).unwrap_err());
+        let error = ConnectError::Denied { host: "inside.example".into(), denied: denied.to_vec() };
+        assert_eq!(
+            error.to_string(),
+            "inside.example may not be dialled: 127.0.0.1 is loopback; fd00::1 is unique local"
+        );
         assert_eq!(error.is_timeout(), None);
     }
 

@@ -1,16 +1,18 @@
 //! Byte streams to an origin: a name is resolved, an address dialled, TLS negotiated, all within a deadline; and
 //! connections worth keeping are kept.
 //!
-//! **In scope**: origins, deadlines and their phases, TCP, TLS by rustls, a pool of idle connections.
+//! **In scope**: origins, deadlines and their phases, which addresses may be dialled and when, names, TCP, TLS by rustls, a pool of idle connections.
 //! **Out of scope**: HTTP. This crate moves bytes and never looks at them.
 //!
-//! Everything that decides is pure ([`Origin`], [`Deadline`], [`Route`], [`Pool`]) and takes `now` as an argument;
+//! Everything that decides is pure ([`Origin`], [`Deadline`], [`AddressPolicy`], [`Route`], [`Pool`]) and takes `now` as an argument;
 //! what moves bytes stands behind two small traits, [`Connect`] and [`Transport`], so that a test or a user can bring
 //! a stream of their own.
 
+mod address_policy;
 mod clock;
 mod connector;
 mod deadline;
+mod dial;
 mod error;
 mod origin;
 mod pool;
@@ -21,13 +23,14 @@ mod tcp;
 mod tls;
 mod transport;
 
+pub use address_policy::{AddressPolicy, Denied, DenyReason, Network, NetworkError};
 pub use clock::{Clock, SystemClock};
 pub use connector::{Connect, ConnectRequest, Connected, Connector, ConnectorConfig, DialTimings};
 pub use deadline::{Deadline, Limit, Phase, TimedOut, Timeouts};
 pub use error::{ConnectError, FailedAddress, OriginError, TlsConfigError, TlsError};
 pub use origin::{Host, Origin, Scheme};
 pub use pool::{Pool, PoolLimits};
-pub use resolve::{Resolve, SystemResolver};
+pub use resolve::{Overrides, Resolve, ResolverLimits, SystemResolver};
 pub use route::Route;
 pub use tcp::{TcpOptions, TcpTransport};
 #[cfg(feature = "tls-no-provider")]

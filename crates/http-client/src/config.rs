@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use conn::{Clock, Connect, PoolLimits, SystemClock, TcpOptions, Timeouts};
+use conn::{
+    AddressPolicy, Clock, Connect, PoolLimits, Resolve, SystemClock, SystemResolver, TcpOptions, Timeouts,
+};
 use wire::{Headers, Leniency};
 
 /// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
@@ -34,6 +36,11 @@ pub struct ClientConfig {
     pub pool: PoolLimits,
     /// Options of TCP sockets.
     pub tcp: TcpOptions,
+    /// Looks up names. Default [`SystemResolver`]; [`conn::Overrides`] knows some names itself.
+    pub resolver: Arc<dyn Resolve>,
+    /// Which addresses may be dialled. Default [`AddressPolicy::any`]; whoever fetches what a stranger names wants
+    /// [`AddressPolicy::public_only`].
+    pub address_policy: AddressPolicy,
     /// Roots, provider and protocols of TLS. Default: the roots of webpki-roots.
     #[cfg(feature = "tls-no-provider")]
     pub tls: conn::TlsConfig,
@@ -42,7 +49,8 @@ pub struct ClientConfig {
     pub cookies: Option<cookies::Jar>,
     /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. Default true.
     pub auto_open: bool,
-    /// Makes connections in place of TCP and TLS; `tcp` and `tls` are not looked at then. Default none.
+    /// Makes connections in place of TCP and TLS; `tcp`, `tls`, `resolver` and `address_policy` are not looked at
+    /// then. Default none.
     pub connect: Option<Arc<dyn Connect>>,
     /// Tells the time. Default the system's clock.
     pub clock: Arc<dyn Clock>,
@@ -93,6 +101,8 @@ impl Default for ClientConfig {
             headers,
             pool: PoolLimits::default(),
             tcp: TcpOptions::default(),
+            resolver: Arc::new(SystemResolver::default()),
+            address_policy: AddressPolicy::any(),
             #[cfg(feature = "tls-no-provider")]
             tls: conn::TlsConfig::default(),
             #[cfg(feature = "cookies")]
@@ -113,6 +123,7 @@ impl fmt::Debug for ClientConfig {
             .field("headers", &self.headers)
             .field("pool", &self.pool)
             .field("tcp", &self.tcp)
+            .field("address_policy", &self.address_policy)
             .field("auto_open", &self.auto_open)
             .field("own_connect", &self.connect.is_some())
             .finish_non_exhaustive()

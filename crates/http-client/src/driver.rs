@@ -93,6 +93,8 @@ impl ClientConfig {
         }
         let mut settings = ConnectorConfig::default();
         settings.tcp = self.tcp;
+        settings.resolver = Arc::clone(&self.resolver);
+        settings.policy = self.address_policy.clone();
         settings.clock = Arc::clone(&self.clock);
         #[cfg(feature = "tls-no-provider")]
         {
@@ -100,5 +102,27 @@ impl ClientConfig {
         }
         let connector = Connector::new(settings).map_err(|error| Error::new(ErrorKind::Connect, error))?;
         Ok(Arc::new(connector))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conn::{AddressPolicy, ConnectError, Deadline, DenyReason, Origin, Overrides, Route};
+
+    use super::*;
+
+    #[test]
+    fn the_resolver_and_the_address_policy_reach_the_connector() {
+        let config = ClientConfig {
+            resolver: Arc::new(Overrides::default().host("inside.example", [[127, 0, 0, 1].into()])),
+            address_policy: AddressPolicy::public_only(),
+            ..ClientConfig::default()
+        };
+        let route = Route::new(Origin::http("inside.example").unwrap());
+        let connector = config.connector().unwrap();
+        let error = connector.connect(&ConnectRequest::new(&route, Deadline::NEVER)).unwrap_err();
+        let ConnectError::Denied { denied, .. } = &error else { panic!("{error}") };
+        assert_eq!(denied[0].reason, DenyReason::Loopback);
+        assert_eq!(Error::from(error).kind(), ErrorKind::Connect);
     }
 }

@@ -30,7 +30,11 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "tests", about: "unit and integration tests", run: tests },
     Step { name: "doctests", about: "the examples in the documentation", run: doctests },
     Step { name: "docs", about: "the documentation builds, all links lead somewhere", run: docs },
-    Step { name: "examples", about: "all examples build, those that need nothing from outside run", run: examples },
+    Step {
+        name: "examples",
+        about: "all examples build, those that need nothing from outside run",
+        run: examples,
+    },
     Step { name: "syscalls", about: "system calls of one exchange, counted by strace", run: syscalls },
     BENCH,
     Step { name: "crates", about: "how many crates of others the client brings along", run: budget::run },
@@ -52,7 +56,13 @@ pub(super) const INTEROP: Step =
     Step { name: "interop", about: "the client against real programs on loopback", run: interop };
 
 fn interop(workspace: &Workspace) -> Verdict {
-    cargo(workspace, &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"])
+    all(
+        workspace,
+        [
+            &["test", "-p", "wire", "--test", "differential"][..],
+            &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
+        ],
+    )
 }
 
 fn fmt(workspace: &Workspace) -> Verdict {
@@ -71,6 +81,10 @@ fn clippy(workspace: &Workspace) -> Verdict {
         "clippy",
         "-p",
         "http-client",
+        "-p",
+        "wire",
+        "--test",
+        "differential",
         "--test",
         "interop",
         "--test",

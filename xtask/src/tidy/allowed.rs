@@ -86,7 +86,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "conn",
         modules: &[
-            pure(0, "error", &["deadline"]),
+            pure(0, "error", &["address_policy", "deadline"]),
             pure(0, "deadline", &[]),
             pure(0, "origin", &["error"]),
             pure(0, "address_policy", &[]),
@@ -95,7 +95,7 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(1, "route", &[]),
             doing(1, "transport", &[]),
             doing(1, "resolve", &[]),
-            pure(2, "dial", &[]),
+            pure(1, "dial", &[]),
             pure(2, "pool", &[]),
             doing(2, "tcp", &[]),
             doing(2, "unix", &[]),
