@@ -1,5 +1,7 @@
 //! A complete HTTP client over a bare socket with nothing but `wire`: the protocol is the crate's, the I/O is yours.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::TcpStream;
