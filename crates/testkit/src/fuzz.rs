@@ -1,269 +1,36 @@
 //! The bodies of the fuzz targets: a fuzzer calls them with what it makes up, ordinary tests with what was saved.
+#![expect(clippy::panic, reason = "a fuzzer finds what panics")]
 
-use wire::{
-    BodyLength, CloseReason, Event, Exchange, Headers, Limits, MessageBuf, Method, ParseError, Persistence,
-    Received, RequestHead, ResponseHead, Version,
-};
+mod chunked;
+mod drive;
+mod exchange_ops;
+mod reference;
+mod request;
+mod response;
 
-/// Feeds a response to [`Exchange`] whole, byte by byte and in pieces, and checks that all tell the same and that
-/// what is told can be true.
-///
-/// The first four bytes choose, the rest is the response:
-///
-/// | byte | chooses |
-/// |---|---|
-/// | 0 | the request: `H` HEAD, `C` CONNECT, `U` one that asks for an upgrade, `P` a PUT that is never finished, `E` the same with `Expect: 100-continue`, `0` GET in HTTP/1.0, else GET |
-/// | 1 | the limits: `t` tight ones, else the default |
-/// | 2 | the length of every odd piece: its lower four bits, at least 1 |
-/// | 3 | the length of every even piece: 16 times its lower four bits, at least 1 |
-///
-/// # Panics
-/// A promise of [`Exchange`] is broken.
-pub fn exchange(data: &[u8]) {
-    let (choices, input) = data.split_at(data.len().min(4));
-    let choice = |at: usize| choices.get(at).copied().unwrap_or_default();
-    let asked = Asked::from(choice(0));
-    let limits = if choice(1) == b't' { tight() } else { Limits::default() };
-    let small = usize::from(choice(2) & 15).max(1);
-    let large = (usize::from(choice(3) & 15) * 16).max(1);
+use wire::{Leniency, Limits};
 
-    let run = |input: &[u8], manner: Manner| drive(begin(asked, limits), input, manner);
-    let everything = Manner { pieces: [input.len().max(1); 2], bite: usize::MAX, direct: false };
-    let whole = run(input, everything);
-    check(&whole, asked, &limits, input);
-    for manner in [
-        Manner { pieces: [1, 1], bite: 1, direct: false },
-        Manner { pieces: [small, large], bite: usize::MAX, direct: false },
-        Manner { pieces: [large, small], bite: small, direct: false },
-        Manner { pieces: [small, large], bite: large, direct: true },
-    ] {
-        let split = run(input, manner);
-        assert!(split == whole, "{manner:?} tells another story\n{split:#?}\n{whole:#?}");
+pub use chunked::chunked;
+pub use exchange_ops::exchange_ops;
+pub use request::request;
+pub use response::response;
+
+/// What a choice stands for: `t` limits that a short input can reach, `l` all leniency, `b` both, `f` no folded lines.
+fn rules(choice: u8) -> (Limits, Leniency) {
+    let (mut limits, mut leniency) = (Limits::default(), Leniency::default());
+    if matches!(choice, b't' | b'b') {
+        limits.head_bytes = 96;
+        limits.fields = 3;
+        limits.chunk_extension_bytes = 6;
+        limits.chunk_extensions_total = 12;
+        limits.trailer_bytes = 24;
+        limits.informational = 2;
     }
-
-    // Where it ends by itself, neither more nor fewer bytes may end there.
-    if let (Some(left), End::Complete | End::HandedOver) = (whole.left, &whole.end) {
-        let taken = input.len() - left;
-        let alone = run(input.get(..taken).unwrap_or_default(), everything);
-        assert!(alone == Seen { left: Some(0), ..whole }, "what follows was looked at\n{alone:#?}");
-        let cut = run(input.get(..taken - 1).unwrap_or_default(), everything);
-        assert!(
-            matches!(cut.end, End::Failed(_)),
-            "a response cut short was taken for a whole one\n{cut:#?}"
-        );
+    if matches!(choice, b'l' | b'b') {
+        leniency.bare_lf = true;
+        leniency.leading_empty_lines = true;
+        leniency.padded_chunk_size = true;
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Get,
-    Get10,
-    Head,
-    Connect,
-    Upgrade,
-    /// A PUT whose content never comes.
-    Put,
-    /// The same, waiting for 100 (Continue).
-    Expect,
-}
-
-impl From<u8> for Asked {
-    fn from(choice: u8) -> Self {
-        match choice {
-            b'0' => Self::Get10,
-            b'H' => Self::Head,
-            b'C' => Self::Connect,
-            b'U' => Self::Upgrade,
-            b'P' => Self::Put,
-            b'E' => Self::Expect,
-            _ => Self::Get,
-        }
-    }
-}
-
-/// Limits that a short input can reach.
-fn tight() -> Limits {
-    let mut limits = Limits::default();
-    limits.head_bytes = 96;
-    limits.fields = 3;
-    limits.chunk_extension_bytes = 6;
-    limits.chunk_extensions_total = 12;
-    limits.trailer_bytes = 24;
-    limits.informational = 2;
-    limits
-}
-
-fn begin(asked: Asked, limits: Limits) -> Exchange {
-    let (method, target, length) = match asked {
-        Asked::Get | Asked::Get10 | Asked::Upgrade => (Method::GET, "/", BodyLength::Empty),
-        Asked::Head => (Method::HEAD, "/", BodyLength::Empty),
-        Asked::Connect => (Method::CONNECT, "a:443", BodyLength::Empty),
-        Asked::Put | Asked::Expect => (Method::PUT, "/", BodyLength::Known(5)),
-    };
-    let fields: &[_] = match asked {
-        Asked::Upgrade => &[("Connection", "upgrade"), ("Upgrade", "b")],
-        Asked::Expect => &[("Expect", "100-continue")],
-        _ => &[],
-    };
-    let mut headers = Headers::new();
-    for (name, value) in fields {
-        headers.append(name, value).expect("a valid field");
-    }
-    let mut head = RequestHead::new(&method, target, &headers);
-    head.host = Some("a");
-    if asked == Asked::Get10 {
-        head.version = Version::HTTP_10;
-    }
-    let mut out = Vec::new();
-    let mut exchange = Exchange::begin(&head, length, limits, &mut out).expect("a valid request");
-    if length == BodyLength::Empty {
-        exchange.finish(None, &mut out).expect("nothing is missing");
-    }
-    exchange
-}
-
-/// How the bytes arrive, and how the content is taken.
-#[derive(Clone, Copy, Debug)]
-struct Manner {
-    /// Lengths of the pieces, in turns.
-    pieces: [usize; 2],
-    /// The most content that is taken at once.
-    bite: usize,
-    /// Whether content is read past the buffer where that is allowed.
-    direct: bool,
-}
-
-/// What a driver sees of one response.
-#[derive(Clone, Debug, PartialEq)]
-struct Seen {
-    /// The informational heads and the final one.
-    heads: Vec<ResponseHead>,
-    content: Vec<u8>,
-    end: End,
-    trailers: Option<Headers>,
-    /// Bytes behind the response, if it came to an end.
-    left: Option<usize>,
-    persistence: Option<Persistence>,
-}
-
-/// Known with the head already.
-const HANDED_OVER: Option<Persistence> = Some(Persistence::Close(CloseReason::HandedOver));
-
-#[derive(Clone, Debug, PartialEq)]
-enum End {
-    Complete,
-    /// Complete because the connection ended.
-    Closed,
-    HandedOver,
-    Failed(ParseError),
-}
-
-/// Drives an exchange over `input` and then the end of the connection.
-fn drive(mut exchange: Exchange, input: &[u8], manner: Manner) -> Seen {
-    let (mut heads, mut content, mut message) = (Vec::new(), Vec::new(), MessageBuf::default());
-    let mut pieces = manner.pieces.into_iter().cycle();
-    let (mut at, mut end, mut closed) = (0, 0, false);
-    // Each step takes a byte, hands in a byte or gives a head.
-    let mut steps = 2 * input.len() + 64;
-    let result = loop {
-        steps = steps.checked_sub(1).expect("each step makes progress");
-        let early = exchange.persistence();
-        assert!(matches!(early, None | HANDED_OVER), "{early:?} before the end");
-        let here = input.get(at..end).expect("no more is used than was there");
-        let result = match closed {
-            true => exchange.receive_eof(&mut message),
-            false => exchange.receive(here, &mut message),
-        };
-        let Received { used, event } = match result {
-            Ok(received) => received,
-            Err(error) => break Err(error),
-        };
-        assert!(used <= here.len(), "{used} bytes used of {}", here.len());
-        at += used;
-        match event {
-            Event::NeedInput => {
-                assert!(!closed, "more input is wanted after the end");
-                let room = pieces.next().unwrap_or(1).min(input.len() - end);
-                let direct = usize::try_from(exchange.direct_limit()).unwrap_or(usize::MAX).min(room);
-                if manner.direct && at == end && direct > 0 {
-                    content.extend_from_slice(input.get(at..at + direct).unwrap_or_default());
-                    exchange.received_directly(direct as u64);
-                    at += direct;
-                    end = at;
-                } else {
-                    closed = room == 0;
-                    end += room;
-                }
-            }
-            Event::Informational | Event::Head => heads.push(message.head.clone()),
-            Event::Content { len } => {
-                let here = input.get(at..end).unwrap_or_default();
-                assert!((1..=here.len()).contains(&len), "{len} bytes of content in {}", here.len());
-                assert!(exchange.direct_limit() >= len as u64);
-                let again = exchange.clone().receive(here, &mut message);
-                assert_eq!(again, Ok(Received { used: 0, event }), "nothing was taken in between");
-                let bite = len.min(manner.bite);
-                content.extend_from_slice(here.get(..bite).unwrap_or_default());
-                exchange.content_consumed(bite);
-                at += bite;
-            }
-            event => break Ok(event),
-        }
-    };
-
-    // What was said last is said ever after.
-    let last = result.clone().map(|event| Received { used: 0, event });
-    let trailers = result.is_ok().then(|| message.trailers.clone());
-    for more in [&b""[..], b"HTTP/1.1 200 OK\r\n\r\n"] {
-        assert_eq!(exchange.receive(more, &mut message), last);
-        assert_eq!(exchange.receive_eof(&mut message), last);
-    }
-    assert_eq!(exchange.direct_limit(), 0);
-    assert!(!exchange.may_send_content(), "content is wanted after the response");
-    let end = match result {
-        Ok(Event::Upgraded) => End::HandedOver,
-        Ok(_) if closed => End::Closed,
-        Ok(_) => End::Complete,
-        Err(error) => End::Failed(error),
-    };
-    let left = trailers.is_some().then_some(input.len() - at);
-    Seen { heads, content, end, trailers, left, persistence: exchange.persistence() }
-}
-
-/// Checks that what was seen can be true.
-fn check(seen: &Seen, asked: Asked, limits: &Limits, input: &[u8]) {
-    let Seen { heads, content, end, persistence, .. } = seen;
-    let kept = *persistence == Some(Persistence::KeepAlive);
-    assert!(persistence.is_some(), "undecided at the end");
-    assert!(!kept || *end == End::Complete, "kept although {end:?}");
-    assert!(!kept || !matches!(asked, Asked::Put | Asked::Expect), "kept amid a request");
-    assert!(content.len() <= input.len());
-    assert!(heads.len() <= limits.informational + 1);
-    let trailers = seen.trailers.iter();
-    for headers in heads.iter().map(|head| &head.headers).chain(trailers) {
-        assert!(headers.len() <= limits.fields);
-    }
-    let Some((last, earlier)) = heads.split_last() else {
-        assert!(matches!(end, End::Failed(_)) && content.is_empty(), "{end:?} without a head");
-        return;
-    };
-    let only_passing = |head: &ResponseHead| head.status.is_informational() && head.status.as_u16() != 101;
-    assert!(earlier.iter().all(only_passing), "a second head after the final one");
-    assert!(!only_passing(last) || matches!(end, End::Failed(_)), "{end:?} without a final head");
-
-    let status = last.status.as_u16();
-    assert!((100..600).contains(&status));
-    let bodiless = asked == Asked::Head || matches!(status, 100..200 | 204 | 304);
-    let handed_over = asked == Asked::Connect && last.status.is_success() || status == 101;
-    assert!(content.is_empty() || !(bodiless || handed_over), "content where there is none");
-    assert!(!matches!(end, End::HandedOver) || handed_over && (status != 101 || asked == Asked::Upgrade));
-    let framed_by = |name| last.headers.contains(name);
-    let length: Option<usize> = last.headers.get_str("content-length").and_then(|length| length.parse().ok());
-    if let (Some(length), End::Complete) = (length, end)
-        && !(bodiless || framed_by("transfer-encoding"))
-    {
-        assert_eq!(content.len(), length, "Content-Length is kept to");
-    }
-    let unframed = !framed_by("content-length") && !framed_by("transfer-encoding");
-    assert!(*end != End::Closed || unframed, "{end:?} although the length was told");
+    leniency.obs_fold = choice != b'f';
+    (limits, leniency)
 }
