@@ -171,8 +171,7 @@ fn is_authority(bytes: &[u8]) -> bool {
 fn is_host_and_port(target: &str) -> bool {
     let Some((host, port)) = target.rsplit_once(':') else { return false };
     let is_bracketed = host.starts_with('[') && host.ends_with(']');
-    let is_host =
-        !host.is_empty() && (is_bracketed || !host.contains(':')) && !host.contains(['/', '?', '@']);
+    let is_host = !host.is_empty() && (is_bracketed || !host.contains(':')) && is_authority(host.as_bytes());
     // `parse` alone would take a sign.
     is_host && is_digits(port.as_bytes()) && port.parse::<u16>().is_ok_and(|port| port != 0)
 }

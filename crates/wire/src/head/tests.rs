@@ -118,6 +118,7 @@ fn targets_have_one_of_four_forms() {
     check(connect, "/", false);
     check(connect, "a", false);
     check(connect, ":443", false);
+    check(connect, "a\\b:443", false);
     check(connect, "a:0", false);
     check(connect, "a:65536", false);
     check(connect, "a:+1", false);
