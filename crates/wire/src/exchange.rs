@@ -1,6 +1,6 @@
 //! One request and its response on one connection, as a state machine.
 
-use http::StatusCode;
+use http::{StatusCode, Version};
 
 use crate::chunked::{Chunk, Frame, forbidden_trailer};
 use crate::content::ContentDecoder;
@@ -121,8 +121,10 @@ impl Exchange {
                 Framing::Chunked => Sending::Chunked,
                 _ => Sending::Length { announced: 0, left: 0 },
             },
-            // RFC 9110 §10.1.1: without content the expectation means nothing.
-            waiting: framing != Framing::Empty && head.headers.has_token("expect", "100-continue"),
+            // RFC 9110 §10.1.1: without content, or to HTTP/1.0, the expectation means nothing.
+            waiting: !matches!(framing, Framing::Empty | Framing::ContentLength(0))
+                && head.version == Version::HTTP_11
+                && head.headers.has_token("expect", "100-continue"),
             informational: 0,
             empty_lines: 0,
             receiving: Receiving::Head(SectionEnd::of_head()),

@@ -104,7 +104,7 @@ fn a_head_is_written_as_given_with_host_first() {
 #[test]
 fn version_and_close_speak_through_connection() {
     let none = Headers::new();
-    let (v10, v11) = (http::Version::HTTP_10, http::Version::HTTP_11);
+    let (v10, v11) = (Version::HTTP_10, Version::HTTP_11);
     for (version, close, add_connection, field, kept) in [
         (v11, false, true, "", true),
         (v11, true, true, "Connection: close\r\n", false),
@@ -140,7 +140,7 @@ fn what_cannot_be_sent_leaves_the_buffer_as_it_was() {
         RequestHead { target: "/a b", ..base },
         RequestHead { host: Some("a\r\nX: y"), ..base },
         RequestHead { headers: &two_hosts, ..base },
-        RequestHead { version: http::Version::HTTP_2, ..base },
+        RequestHead { version: Version::HTTP_2, ..base },
     ] {
         let mut out = b"before".to_vec();
         assert!(Exchange::begin(&head, BodyLength::Empty, Limits::default(), &mut out).is_err(), "{head:?}");
@@ -375,6 +375,14 @@ fn content_waits_for_continue_until_told_otherwise() {
     assert!(!exchange.may_send_content());
     exchange.receive(b"HTTP/1.1 100 Continue\r\nX: fields are allowed\r\n\r\n", &mut message).unwrap();
     assert!(exchange.may_send_content());
+
+    for (version, length) in [(Version::HTTP_11, 0), (Version::HTTP_10, 5)] {
+        let mut headers = Headers::new();
+        headers.append("Expect", "100-continue").unwrap();
+        let head = RequestHead { version, ..RequestHead::new(&Method::PUT, "/", &headers) };
+        let exchange = Exchange::begin(&head, BodyLength::Known(length), Limits::default(), &mut Vec::new());
+        assert!(!exchange.unwrap().awaits_continue(), "{version:?} {length}");
+    }
 
     let mut exchange = begin();
     exchange.stop_waiting();
