@@ -108,14 +108,18 @@ impl Exchange {
         let (framing, field) = request_framing(head, length)?;
         let before = out.len();
         head.encode(field, out).inspect_err(|_| out.truncate(before))?;
-        let request_asks =
-            if head.close { Some(Asked::Close) } else { asks_to_close(head.version, head.headers) };
-        // wire adds keep-alive itself where nothing else was said.
-        let added_keep_alive = head.add_connection && !head.headers.contains("connection");
+        let request_asks = if head.close {
+            Some(Asked::Close)
+        } else if head.headers.contains("connection") {
+            asks_to_close(head.version, head.headers)
+        } else {
+            // wire adds keep-alive itself where nothing was said.
+            (head.version == Version::HTTP_10 && !head.add_connection).then_some(Asked::Http10)
+        };
         Ok(Self {
             asked: RequestFacts::of(head),
             rules: Rules { limits, leniency: Leniency::default() },
-            request_asks: request_asks.filter(|&asked| asked == Asked::Close || !added_keep_alive),
+            request_asks,
             sending: match framing {
                 Framing::ContentLength(n) => Sending::Length { announced: n, left: n },
                 Framing::Chunked => Sending::Chunked,

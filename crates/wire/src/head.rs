@@ -64,14 +64,14 @@ impl<'a> RequestHead<'a> {
             Version::HTTP_10 => b'0',
             _ => return Err(RequestError::Version),
         };
-        let own_hosts = self.headers.get_all("host").count();
+        let mut own_hosts = self.headers.get_all("host");
+        let own_host = own_hosts.next();
         // RFC 9112 §3.2: more than one Host is an error wherever it arrives.
-        if own_hosts > 1 {
+        if own_hosts.next().is_some() {
             return Err(RequestError::SeveralHosts);
         }
-        let host = self.host.filter(|_| own_hosts == 0);
-        let own = self.headers.get("host");
-        if host.map(str::as_bytes).or(own).is_some_and(|host| !is_authority(host)) {
+        let host = self.host.filter(|_| own_host.is_none());
+        if host.map(str::as_bytes).or(own_host).is_some_and(|host| !is_authority(host)) {
             return Err(RequestError::Host);
         }
 
