@@ -8,7 +8,7 @@ use wire::{Exchange, Headers, Method, RequestHead, ResponseHead};
 
 use crate::body::Source;
 use crate::config::ClientConfig;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 pub use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 pub use crate::policy::replay::Lost;
@@ -128,8 +128,10 @@ impl Call {
         self.state = State::Answered;
     }
 
-    /// Takes note that the attempt failed; `lost` tells how, if the connection broke under it.
+    /// Takes note that the attempt failed; `lost` tells how far it came on its connection, if it had one.
     pub fn on_failure(&mut self, error: Error, lost: Option<Lost>) {
+        // A deadline that passed, or a peer that broke the protocol, is no lost connection.
+        let lost = lost.filter(|_| error.kind() == ErrorKind::Disconnected);
         let verdict = lost.map(|lost| {
             let idempotent = is_idempotent(&self.request.method);
             replay(lost, idempotent, self.request.body.is_replayable(), self.replayed)
@@ -218,6 +220,21 @@ mod tests {
         ] {
             let (call, now) = call(method, Body::from("x"));
             assert_eq!(attempts(call, now, lost), expected, "{method} {lost:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_connection_that_broke_is_lost() {
+        for (error, replayed) in [
+            (broken(), true),
+            (Error::from(ParseError::BareLf), false),
+            (Error::from(ParseError::TruncatedHead { received: 1 }), false),
+            (Error::new(ErrorKind::Timeout, "too late"), false),
+        ] {
+            let (mut call, now) = call("GET", Body::empty());
+            let _ = call.step(now);
+            call.on_failure(error.clone(), Some(Lost::new(true, 9, 0)));
+            assert_eq!(matches!(call.step(now), Step::Attempt(_)), replayed, "{error}");
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Shared {
     pub(crate) depot: Arc<Depot>,
 }
 
-/// An attempt that failed, and what the loss of its connection means, if that was it.
+/// An attempt that failed, and how far it came on its connection, if it had one.
 struct Failure {
     error: Error,
     lost: Option<Lost>,
@@ -73,8 +73,7 @@ fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Respo
     );
     let sent = link.send(call.content(), deadlines, clock);
     if let Err(error) = sent.and_then(|()| link.receive_head(deadlines, clock)) {
-        let lost = (error.kind() == ErrorKind::Disconnected).then(|| link.lost());
-        return Err(Failure { error, lost });
+        return Err(Failure { error, lost: Some(link.lost()) });
     }
     call.on_response(&link.message.head, clock.wall());
     let clock = Arc::clone(&shared.config.clock);
