@@ -89,6 +89,7 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(0, "error", &["address_policy", "deadline"]),
             pure(0, "deadline", &[]),
             pure(0, "origin", &["error"]),
+            pure(0, "proxy", &["error", "origin"]),
             pure(0, "address_policy", &[]),
             doing(0, "clock", &[]),
             doing(0, "cancel", &[]),
