@@ -4,9 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::address_policy::Denied;
+use crate::cancel::Cancelled;
 use crate::deadline::TimedOut;
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
@@ -36,16 +38,27 @@ pub enum ConnectError {
         denied: Vec<Denied>,
     },
     /// No address accepted. [`is_timeout`](Self::is_timeout) tells if the deadline ended the search.
-    #[error("cannot connect to {origin}: {}", Attempts(attempts))]
+    #[error("cannot connect to {host}: {}", Attempts(attempts))]
     Dial {
-        /// Where to.
-        origin: String,
+        /// Host and port.
+        host: String,
         /// Every address that was tried, in order.
         attempts: Vec<FailedAddress>,
+    },
+    /// The Unix domain socket did not accept.
+    #[error("cannot connect to the socket {}", path.display())]
+    Unix {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The deadline passed.
     #[error(transparent)]
     Timeout(#[from] TimedOut),
+    /// The token was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// The TLS handshake failed.
     #[error("the TLS handshake with {host} failed")]
     Tls {
@@ -77,6 +90,15 @@ impl ConnectError {
             Self::Dial { attempts, .. } => timeout_in(attempts),
             _ => None,
         }
+    }
+
+    /// Finds the end that the caller set in the error of a transport: a deadline that passed, or a cancelled token.
+    #[must_use]
+    pub fn ended(error: &io::Error) -> Option<Self> {
+        if Cancelled::is_in(error) {
+            return Some(Cancelled.into());
+        }
+        TimedOut::in_io(error).map(Self::Timeout)
     }
 
     /// Tells whether the server's certificate was refused.
@@ -273,9 +295,12 @@ pub enum OriginError {
     /// The last label is a number, but the whole is no IPv4 address.
     #[error("a host name that ends in a number must be an IPv4 address in four decimal parts")]
     NotIpv4,
-    /// What stands in brackets is no IPv6 address (zones are not supported).
+    /// What stands in brackets is no IPv6 address.
     #[error("an IPv6 address in brackets is expected, as in [::1]")]
     NotIpv6,
+    /// What stands behind the `%` of an IPv6 address names no interface.
+    #[error("the zone of an IPv6 address is the name or the number of an interface")]
+    Zone,
     /// The port is no number from 1 to 65535.
     #[error("a port is a number from 1 to 65535")]
     Port,
@@ -283,9 +308,11 @@ pub enum OriginError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::address_policy::AddressPolicy;
-    use crate::deadline::{Limit, Phase};
+    use crate::deadline::{Deadline, Limit, Phase};
 
     fn failed(address: &str, error: io::Error) -> FailedAddress {
         FailedAddress::new(address.parse().unwrap(), error)
@@ -293,18 +320,19 @@ mod tests {
 
     #[test]
     fn a_failed_dial_lists_every_address_and_why() {
-        let timed_out =
-            TimedOut { phase: Phase::Connect, limit: Limit::Connect, allowed: Duration::from_secs(1) };
+        let now = Instant::now();
+        let passed = Deadline::after(now, Some(Duration::from_secs(1)), Limit::Connect);
+        let timed_out = passed.during(Phase::Connect).remaining(now + Duration::from_secs(1)).unwrap_err();
         let refused = || failed("[::1]:80", io::ErrorKind::ConnectionRefused.into());
         let late = failed("127.0.0.1:80", timed_out.into());
-        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused(), late] };
+        let error = ConnectError::Dial { host: "x:80".into(), attempts: vec![refused(), late] };
         assert_eq!(
             error.to_string(),
-            "cannot connect to http://x: [::1]:80: connection refused; 127.0.0.1:80: no answer yet; timed out \
+            "cannot connect to x:80: [::1]:80: connection refused; 127.0.0.1:80: no answer yet; timed out \
              while connecting: the connect limit of 1s has passed"
         );
         assert_eq!(error.is_timeout(), Some(timed_out));
-        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused()] };
+        let error = ConnectError::Dial { host: "x:80".into(), attempts: vec![refused()] };
         assert_eq!(error.is_timeout(), None);
     }
 

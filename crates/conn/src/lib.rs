@@ -9,34 +9,45 @@
 //! a stream of their own.
 
 mod address_policy;
+mod cancel;
 mod clock;
+mod connect;
 mod connector;
 mod deadline;
 mod dial;
+mod dialer;
 mod error;
 mod origin;
 mod pool;
 mod proxy;
 mod resolve;
 mod route;
+mod socket;
 mod tcp;
 #[cfg(feature = "tls-no-provider")]
 mod tls;
 mod transport;
+#[cfg(unix)]
+mod unix;
+mod wake;
 
 pub use address_policy::{AddressPolicy, Denied, DenyReason, Network, NetworkError};
+pub use cancel::{CancelToken, Cancelled, Interrupt, Registration};
 pub use clock::{Clock, SystemClock};
-pub use connector::{Connect, ConnectRequest, Connected, Connector, ConnectorConfig, DialTimings};
+pub use connect::{Connect, ConnectRequest, Connected, DialTimings, Hop};
+pub use connector::{Connector, ConnectorConfig};
 pub use deadline::{Deadline, Limit, Phase, TimedOut, Timeouts};
+pub use dialer::Dialer;
 pub use error::{ConnectError, FailedAddress, OriginError, TlsConfigError, TlsError};
 pub use origin::{Host, Origin, Scheme};
 pub use pool::{Pool, PoolLimits};
 pub use proxy::{Proxy, ProxyError, ProxyKind};
-pub use resolve::{Overrides, Resolve, ResolverLimits, SystemResolver};
-pub use route::Route;
-pub use tcp::{TcpOptions, TcpTransport};
+pub use resolve::{CacheLimits, CachingResolver, Overrides, Resolve, ResolverLimits, SystemResolver};
+pub use route::{DialTo, Route};
+pub use socket::SocketTransport;
+pub use tcp::TcpOptions;
 #[cfg(feature = "tls-no-provider")]
-pub use tls::{Roots, TlsConfig, TlsTransport};
+pub use tls::{Roots, TlsConfig, TlsConnector, TlsTransport};
 pub use transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
 #[cfg(feature = "tls-no-provider")]

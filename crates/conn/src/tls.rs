@@ -9,15 +9,18 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ClientConnection, ProtocolVersion, Reader};
 
+use crate::cancel::Interrupt;
 use crate::clock::{Clock, SystemClock};
-use crate::deadline::{Deadline, Limit, Phase, TimedOut};
+use crate::deadline::{Deadline, Limit, Phase};
 use crate::error::{ConnectError, TlsError};
 use crate::transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
 mod config;
+mod connector;
 mod incoming;
 
 pub use config::{Roots, TlsConfig};
+pub use connector::TlsConnector;
 use incoming::Incoming;
 
 /// How many records a probe works through before it gives the connection up.
@@ -31,7 +34,7 @@ pub struct TlsTransport<T: Transport> {
     session: ClientConnection,
     incoming: Incoming,
     deadline: Deadline,
-    facts: PeerFacts,
+    facts: Arc<PeerFacts>,
 }
 
 impl<T: Transport> TlsTransport<T> {
@@ -52,18 +55,18 @@ impl<T: Transport> TlsTransport<T> {
             .map_err(|_| ConnectError::InvalidServerName { host: name.to_owned() })?;
         let session = ClientConnection::new(config, server_name)
             .map_err(|error| failed(TlsError::Protocol { source: error.into() }))?;
-        let facts = inner.facts().clone();
+        let facts = Arc::clone(inner.facts());
         let mut this = Self { inner, session, incoming: Incoming::default(), deadline: by, facts };
         this.inner.set_deadline(by);
         if let Err(error) = this.shake_hands() {
-            return Err(match TimedOut::in_io(&error) {
-                Some(timed_out) => timed_out.into(),
+            return Err(match ConnectError::ended(&error) {
+                Some(ended) => ended,
                 None => failed(tls_error(error, name)),
             });
         }
         // The handshake's limit says nothing about what comes.
         this.set_deadline(Deadline::NEVER);
-        this.facts.tls = Some(TlsFacts {
+        let tls = TlsFacts {
             version: this.session.protocol_version().map(version_name).unwrap_or_default(),
             cipher_suite: this
                 .session
@@ -71,7 +74,8 @@ impl<T: Transport> TlsTransport<T> {
                 .map(|suite| format!("{:?}", suite.suite()))
                 .unwrap_or_default(),
             alpn: this.session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
-        });
+        };
+        this.facts = Arc::new(PeerFacts { tls: Some(tls), ..PeerFacts::clone(&this.facts) });
         Ok(this)
     }
 
@@ -248,8 +252,12 @@ impl<T: Transport> Transport for TlsTransport<T> {
         }
     }
 
-    fn facts(&self) -> &PeerFacts {
+    fn facts(&self) -> &Arc<PeerFacts> {
         &self.facts
+    }
+
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        self.inner.interrupter()
     }
 
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {

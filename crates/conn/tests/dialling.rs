@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{
-    AddressPolicy, Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig, Deadline,
-    DenyReason, Limit, Network, Origin, Phase, Resolve, Route,
+    AddressPolicy, CancelToken, Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig,
+    Deadline, DenyReason, Limit, Network, Origin, Phase, Resolve, Route,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -18,7 +18,13 @@ const STAGGER: Duration = Duration::from_millis(250);
 struct Fixed(Vec<SocketAddr>);
 
 impl Resolve for Fixed {
-    fn resolve(&self, _: &str, _: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        _: &str,
+        _: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         Ok(self.0.clone())
     }
 }
@@ -133,7 +139,7 @@ fn the_deadline_ends_the_search_and_the_error_lists_who_did_not_answer() {
     );
     let text = error.to_string();
     for part in [
-        format!("cannot connect to http://example.com: {}: no answer yet; {refusing}: ", one.address),
+        format!("cannot connect to example.com:80: {}: no answer yet; {refusing}: ", one.address),
         format!("{}: no answer yet; timed out while connecting", two.address),
     ] {
         assert!(text.contains(&part), "{text}");

@@ -258,7 +258,7 @@ impl Connection {
     /// Returns what is known of the connection's ends while it is open.
     #[must_use]
     pub fn peer(&self) -> Option<&PeerFacts> {
-        self.link.facts()
+        self.link.facts().map(|facts| &**facts)
     }
 
     /// Returns the origin.

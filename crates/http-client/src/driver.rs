@@ -91,7 +91,7 @@ impl ClientConfig {
             return Ok(Arc::clone(own));
         }
         let mut settings = ConnectorConfig::default();
-        settings.tcp = self.tcp;
+        settings.tcp = self.tcp.clone();
         settings.resolver = Arc::clone(&self.resolver);
         settings.policy = self.address_policy.clone();
         settings.clock = Arc::clone(&self.clock);

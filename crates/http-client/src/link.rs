@@ -3,6 +3,8 @@
 mod receiving;
 mod sending;
 
+use std::sync::Arc;
+
 use conn::{PeerFacts, Route, Transport};
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
@@ -70,7 +72,7 @@ impl Link {
         self.complete
     }
 
-    pub(crate) fn facts(&self) -> Option<&PeerFacts> {
+    pub(crate) fn facts(&self) -> Option<&Arc<PeerFacts>> {
         self.transport.as_deref().map(Transport::facts)
     }
 

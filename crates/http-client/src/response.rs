@@ -84,7 +84,7 @@ impl<'c> Response<'c> {
     /// Returns what is known of the connection's ends, while the response holds the connection.
     #[must_use]
     pub fn peer(&self) -> Option<&PeerFacts> {
-        self.lease.facts()
+        self.lease.facts().map(|facts| &**facts)
     }
 
     /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.

@@ -279,7 +279,13 @@ fn a_response_dropped_early_is_followed_by_the_right_one() {
 struct Loopback;
 
 impl Resolve for Loopback {
-    fn resolve(&self, _: &str, port: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        _: &str,
+        port: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         Ok(vec![(Ipv4Addr::LOCALHOST, port).into()])
     }
 }
