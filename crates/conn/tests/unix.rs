@@ -1,6 +1,6 @@
 //! Unix domain sockets.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code fails loudly")]
+#![expect(clippy::unwrap_used, reason = "test code fails loudly")]
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;

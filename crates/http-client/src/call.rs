@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use conn::Route;
+use conn::{CancelToken, Route};
 use wire::{Exchange, Headers, Method, RequestHead, ResponseHead};
 
 use crate::body::Source;
@@ -80,7 +80,7 @@ impl Call {
         let origin = prepare::origin(&request.url).map_err(|error| {
             error.for_request(prepare::label_url(request.method.as_str(), &request.url), 1)
         })?;
-        let route = Route::new(origin);
+        let route = config.route(origin);
         Ok(Self {
             request,
             route,
@@ -158,6 +158,12 @@ impl Call {
     #[must_use]
     pub fn target(&self) -> &str {
         prepare::target(&self.request.url)
+    }
+
+    /// Returns what ends the call early.
+    #[must_use]
+    pub fn cancel(&self) -> &CancelToken {
+        self.request.cancel.as_ref().unwrap_or(&self.config.cancel)
     }
 
     /// Lends the content to send.

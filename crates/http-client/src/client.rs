@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conn::{Connect, Timeouts};
+use conn::{CancelToken, Connect, Timeouts};
 use wire::Method;
 
 use crate::body::Body;
@@ -140,6 +140,14 @@ impl RequestBuilder<'_> {
     pub fn timeouts(self, timeouts: Timeouts) -> Self {
         self.with(|request| {
             request.timeouts = Some(timeouts);
+            Ok(())
+        })
+    }
+
+    /// Ends the call early when the token is cancelled, from any thread, up to the last byte of the response.
+    pub fn cancelled_by(self, token: &CancelToken) -> Self {
+        self.with(|request| {
+            request.cancel = Some(token.clone());
             Ok(())
         })
     }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use conn::{
-    AddressPolicy, Clock, Connect, PoolLimits, Resolve, SystemClock, SystemResolver, TcpOptions, Timeouts,
+    AddressPolicy, CancelToken, Clock, Connect, Origin, PoolLimits, Resolve, Route, SystemClock,
+    SystemResolver, TcpOptions, Timeouts,
 };
 use wire::{Headers, Leniency};
 
@@ -49,6 +50,12 @@ pub struct ClientConfig {
     pub cookies: Option<cookies::Jar>,
     /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. Default true.
     pub auto_open: bool,
+    /// Decides the way to an origin: through a proxy, to another place, over a Unix domain socket. Default none: straight
+    /// there.
+    pub routes: Option<Arc<dyn Fn(Origin) -> Route + Send + Sync>>,
+    /// Ends everything that waits, from any thread: the one call of a [`Connection`](crate::Connection), all calls of a
+    /// client that have no token of their own. Default: cannot be cancelled.
+    pub cancel: CancelToken,
     /// Makes connections in place of TCP and TLS; `tcp`, `tls`, `resolver` and `address_policy` are not looked at
     /// then. Default none.
     pub connect: Option<Arc<dyn Connect>>,
@@ -76,6 +83,11 @@ impl Default for Limits {
 }
 
 impl ClientConfig {
+    /// Returns the way to an origin.
+    pub(crate) fn route(&self, origin: Origin) -> Route {
+        self.routes.as_ref().map_or_else(|| Route::new(origin.clone()), |routes| routes(origin.clone()))
+    }
+
     /// Tells whether cookies are kept.
     pub(crate) fn keeps_cookies(&self) -> bool {
         #[cfg(feature = "cookies")]
@@ -108,6 +120,8 @@ impl Default for ClientConfig {
             #[cfg(feature = "cookies")]
             cookies: None,
             auto_open: true,
+            routes: None,
+            cancel: CancelToken::never().clone(),
             connect: None,
             clock: Arc::new(SystemClock),
         }

@@ -91,10 +91,30 @@ impl Connection {
     /// # Errors
     /// The TLS settings cannot be used, or no connection can be made.
     pub fn open(origin: &Origin, config: ClientConfig) -> Result<Self, Error> {
+        let route = config.route(origin.clone());
+        Self::along(route, config)
+    }
+
+    /// Connects along a route: through a proxy, to another place than the origin's, or over a Unix domain socket.
+    ///
+    /// ```no_run
+    /// use http_client::conn::{DialTo, Origin, Route};
+    /// use http_client::{ClientConfig, Connection};
+    ///
+    /// let socket = DialTo::Unix("/run/service.sock".into());
+    /// let route = Route::new(Origin::http("localhost")?).dialling(socket);
+    /// let mut connection = Connection::along(route, ClientConfig::default())?;
+    /// connection.request("GET", "/status")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn along(route: Route, config: ClientConfig) -> Result<Self, Error> {
         let now = config.clock.now();
         let mut connection = Self {
             link: Link::default(),
-            route: Route::new(origin.clone()),
+            route,
             connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
@@ -258,7 +278,7 @@ impl Connection {
     /// Returns what is known of the connection's ends while it is open.
     #[must_use]
     pub fn peer(&self) -> Option<&PeerFacts> {
-        self.link.facts().map(|facts| &**facts)
+        self.link.facts()
     }
 
     /// Returns the origin.
@@ -309,11 +329,12 @@ impl Connection {
     }
 
     fn dial(&mut self) -> Result<(), Error> {
-        let request = ConnectRequest::new(&self.route, self.deadlines.connect(self.config.clock.now()));
+        let by = self.deadlines.connect(self.config.clock.now());
+        let request = ConnectRequest::new(&self.route, by).cancelled_by(&self.config.cancel);
         let connected = self.connect.connect(&request).map_err(|error| {
             Error::from(error).for_request(format!("connection to {}", self.route.origin()), 1)
         })?;
-        self.link.attach(connected.transport, 0);
+        self.link.attach(connected.transport, 0, connected.timings, &self.config.cancel);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conn::{Connect, ConnectRequest, Connector, ConnectorConfig};
+use conn::{Connect, ConnectRequest, Connector, ConnectorConfig, DialTimings};
 use tracing::debug;
 
 use crate::call::{Attempt, Call, Lost, Step};
@@ -59,11 +59,13 @@ fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Respo
 
     let idle = if *fresh { None } else { shared.depot.idle(route) };
     if let Some((transport, served)) = idle {
-        link.attach(transport, served);
+        link.attach(transport, served, DialTimings::default(), call.cancel());
     } else {
-        let request = ConnectRequest::new(route, deadlines.connect(clock.now()));
+        let by = deadlines.connect(clock.now());
+        let request = ConnectRequest::new(route, by).cancelled_by(call.cancel());
         let connect = shared.connect.as_ref().map_err(Clone::clone)?;
-        link.attach(connect.connect(&request).map_err(Error::from)?.transport, 0);
+        let connected = connect.connect(&request).map_err(Error::from)?;
+        link.attach(connected.transport, 0, connected.timings, call.cancel());
     }
     link.begin(exchange);
     debug!(

@@ -28,6 +28,7 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+mod info;
 mod lease;
 mod link;
 mod policy;
@@ -39,6 +40,7 @@ pub use client::{Client, RequestBuilder};
 pub use config::{ClientConfig, Limits};
 pub use connection::Connection;
 pub use error::{Error, ErrorKind, Misuse};
+pub use info::{ConnectionInfo, Timings};
 pub use request::{IntoUrl, Request};
 pub use response::Response;
 
@@ -46,7 +48,7 @@ pub use response::Response;
 pub use cookies;
 pub use {conn, url, wire};
 
-pub use conn::{Limit, Origin, Phase, Timeouts};
+pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::Jar;
 pub use url::Url;

@@ -3,13 +3,16 @@
 mod receiving;
 mod sending;
 
+use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
-use conn::{PeerFacts, Route, Transport};
+use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, Transport};
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
 use crate::error::Error;
+use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
 
@@ -18,6 +21,13 @@ use crate::policy::replay::Lost;
 #[derive(Default)]
 pub(crate) struct Link {
     transport: Option<Box<dyn Transport>>,
+    /// As long as the transport is here.
+    cancelling: Option<Registration>,
+    pub(crate) info: ConnectionInfo,
+    pub(crate) timings: Timings,
+    /// When the first byte of the request was to be sent, and when the last one was.
+    send_began: Option<Instant>,
+    sent_at: Option<Instant>,
     exchange: Option<Exchange>,
     pub(crate) message: MessageBuf,
     /// Room for the request's field lines.
@@ -51,7 +61,21 @@ struct Label {
 }
 
 impl Link {
-    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, served: u64) {
+    /// Takes a connection that carried `served` requests before. The token ends what it waits for.
+    pub(crate) fn attach(
+        &mut self,
+        transport: Box<dyn Transport>,
+        served: u64,
+        timings: DialTimings,
+        cancel: &CancelToken,
+    ) {
+        self.cancelling = if cancel.can_be_cancelled() {
+            transport.interrupter().map(|interrupter| cancel.on_cancel(interrupter))
+        } else {
+            None
+        };
+        self.info.facts = Some(Arc::clone(transport.facts()));
+        self.timings.dial = timings;
         self.transport = Some(transport);
         self.served = served;
         self.input.clear();
@@ -60,6 +84,8 @@ impl Link {
 
     /// Gives the connection away with the number of requests that it carried.
     pub(crate) fn detach(&mut self) -> Option<(Box<dyn Transport>, u64)> {
+        // Whoever gets it next has a token of their own.
+        self.cancelling = None;
         Some((self.transport.take()?, self.served))
     }
 
@@ -72,8 +98,8 @@ impl Link {
         self.complete
     }
 
-    pub(crate) fn facts(&self) -> Option<&Arc<PeerFacts>> {
-        self.transport.as_deref().map(Transport::facts)
+    pub(crate) fn facts(&self) -> Option<&PeerFacts> {
+        self.transport.as_deref().map(|transport| &**transport.facts())
     }
 
     /// Returns the length that the response announced for its content.
@@ -103,6 +129,8 @@ impl Link {
         self.label.target.push_str(target);
         self.label.attempts = attempts;
         self.exchange = None;
+        (self.send_began, self.sent_at) = (None, None);
+        (self.timings.send, self.timings.wait) = Default::default();
         self.output.clear();
         (self.sent, self.received) = (0, 0);
         (self.answered, self.complete) = (false, false);
@@ -112,6 +140,10 @@ impl Link {
     /// Takes the exchange whose head stands in `output`.
     pub(crate) fn begin(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
+        (self.info.reused, self.info.requests) = (self.served > 0, self.served + 1);
+        if self.info.reused {
+            self.timings.dial = DialTimings::default();
+        }
     }
 
     /// Names the current request in an error.
@@ -124,8 +156,16 @@ impl Link {
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         let error = self.named(error);
         debug!(%error, "the connection is closed");
-        self.transport = None;
+        drop(self.detach());
         self.failed = Some(error.clone());
         error
+    }
+
+    /// Wraps a failure of the transport; a timeout tells how far this exchange came.
+    fn broke(&self, error: io::Error) -> Error {
+        Error::transport(match TimedOut::in_io(&error) {
+            Some(timed_out) => timed_out.with_progress(self.sent, self.received).into(),
+            None => error,
+        })
     }
 }

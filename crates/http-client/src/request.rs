@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use conn::Timeouts;
+use conn::{CancelToken, Timeouts};
 use url::Url;
 use wire::{Headers, Method};
 
@@ -32,6 +32,8 @@ pub struct Request {
     pub body: Body,
     /// Timeouts in place of the client's. Default none.
     pub timeouts: Option<Timeouts>,
+    /// Ends the call early, from any thread, up to the last byte of the response. Default none.
+    pub cancel: Option<CancelToken>,
 }
 
 impl Request {
@@ -46,7 +48,7 @@ impl Request {
     {
         let method = method.try_into().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
         let url = url.into_url().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
-        Ok(Self { method, url, headers: Headers::new(), body: Body::empty(), timeouts: None })
+        Ok(Self { method, url, headers: Headers::new(), body: Body::empty(), timeouts: None, cancel: None })
     }
 }
 

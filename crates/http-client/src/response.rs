@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
-use conn::{Clock, PeerFacts};
+use conn::Clock;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
 use crate::error::{Error, ErrorKind};
+use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
 
@@ -81,10 +82,16 @@ impl<'c> Response<'c> {
         &self.lease.message.trailers
     }
 
-    /// Returns what is known of the connection's ends, while the response holds the connection.
+    /// Returns what is known of the connection that carried the response. Costs nothing.
     #[must_use]
-    pub fn peer(&self) -> Option<&PeerFacts> {
-        self.lease.facts().map(|facts| &**facts)
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.lease.info
+    }
+
+    /// Returns how long the steps up to the response head took. Costs nothing.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.lease.timings
     }
 
     /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.
