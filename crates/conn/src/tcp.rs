@@ -144,3 +144,54 @@ impl SocketTransport {
         Ok(Self::wrap(socket, None, clock))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn the_options_reach_the_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = || Socket::from(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let plain = socket();
+        TcpOptions::default().apply(&plain).unwrap();
+        assert!(plain.tcp_nodelay().unwrap() && !plain.keepalive().unwrap());
+
+        let mut options = TcpOptions {
+            nodelay: false,
+            keepalive: Some(Duration::from_secs(30)),
+            // The kernel doubles what it is asked for, and has a least size.
+            receive_buffer: Some(32 << 10),
+            send_buffer: Some(32 << 10),
+            ..TcpOptions::default()
+        };
+        if cfg!(target_os = "linux") {
+            options.user_timeout = Some(Duration::from_secs(20));
+        }
+        let tuned = socket();
+        options.apply(&tuned).unwrap();
+        assert!(!tuned.tcp_nodelay().unwrap() && tuned.keepalive().unwrap());
+        assert!((32 << 10..=64 << 10).contains(&tuned.recv_buffer_size().unwrap()));
+        assert!((32 << 10..=64 << 10).contains(&tuned.send_buffer_size().unwrap()));
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(tuned.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
+            assert_eq!(tuned.tcp_user_timeout().unwrap(), Some(Duration::from_secs(20)));
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_taken_over_loses_its_own_timeouts() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let copy = stream.try_clone().unwrap();
+        let transport =
+            SocketTransport::from_tcp(stream, &TcpOptions::default(), Arc::new(SystemClock)).unwrap();
+        assert_eq!(copy.read_timeout().unwrap(), None);
+        drop(transport);
+    }
+}
