@@ -276,7 +276,7 @@ impl Connection {
         self.state = State::Idle;
         let now = self.config.clock.now();
         let deadline = Deadlines::new(self.config.timeouts, now, now).close(now);
-        let Some((mut transport, _)) = self.link.detach() else { return Ok(()) };
+        let Some(mut transport) = self.link.detach() else { return Ok(()) };
         transport.set_deadline(deadline);
         transport.close().map_err(Error::transport)
     }
@@ -313,7 +313,7 @@ impl Connection {
         let connected = self.connect.connect(&request).map_err(|error| {
             Error::from(error).for_request(format!("connection to {}", self.route.origin()), 1)
         })?;
-        self.link.attach(connected.transport, 0);
+        self.link.attach(connected.transport, false);
         Ok(())
     }
 

@@ -26,8 +26,8 @@ pub(crate) struct Link {
     input: Vec<u8>,
     /// Bytes of `input` that were taken.
     taken: usize,
-    /// Requests that this connection carried before the current one.
-    served: u64,
+    /// The connection was idle before the current request, and may have been closed meanwhile.
+    reused: bool,
     sent: u64,
     received: u64,
     /// The final head stands in `message`.
@@ -51,16 +51,16 @@ struct Label {
 }
 
 impl Link {
-    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, served: u64) {
+    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, reused: bool) {
         self.transport = Some(transport);
-        self.served = served;
+        self.reused = reused;
         self.input.clear();
         self.taken = 0;
     }
 
-    /// Gives the connection away with the number of requests that it carried.
-    pub(crate) fn detach(&mut self) -> Option<(Box<dyn Transport>, u64)> {
-        Some((self.transport.take()?, self.served))
+    /// Gives the connection away.
+    pub(crate) fn detach(&mut self) -> Option<Box<dyn Transport>> {
+        self.transport.take()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -92,7 +92,7 @@ impl Link {
 
     /// Tells what a broken connection means for sending the request again.
     pub(crate) fn lost(&self) -> Lost {
-        Lost::new(self.served > 0, self.sent, self.received)
+        Lost::new(self.reused, self.sent, self.received)
     }
 
     /// Forgets the last exchange and names the next request.
