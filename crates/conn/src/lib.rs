@@ -17,6 +17,7 @@ mod deadline;
 mod dial;
 mod dialer;
 mod error;
+mod lease;
 mod origin;
 mod pool;
 mod proxy;
@@ -39,8 +40,12 @@ pub use connector::{Connector, ConnectorConfig};
 pub use deadline::{Deadline, Limit, Phase, TimedOut, Timeouts};
 pub use dialer::Dialer;
 pub use error::{ConnectError, FailedAddress, OriginError, TlsConfigError, TlsError};
+pub use lease::{ConnectionPool, Leased, Slot};
 pub use origin::{Host, Origin, Scheme};
-pub use pool::{Pool, PoolLimits};
+pub use pool::{
+    Acquired, Evicted, Eviction, Evictions, Kept, Lent, PeerHint, Pool, PoolLimits, PoolSnapshot, Ticket,
+    Want,
+};
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use resolve::{CacheLimits, CachingResolver, Overrides, Resolve, ResolverLimits, SystemResolver};
 pub use route::{DialTo, Route};

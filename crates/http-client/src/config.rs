@@ -33,7 +33,8 @@ pub struct ClientConfig {
     pub leniency: Leniency,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
-    /// How many idle connections a client keeps, and how long. A [`Connection`](crate::Connection) has no pool.
+    /// How many connections a client keeps and uses at once, and how long. A [`Connection`](crate::Connection) has no
+    /// pool.
     pub pool: PoolLimits,
     /// Options of TCP sockets.
     pub tcp: TcpOptions,

@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
-use crate::link::Link;
+use crate::link::{Link, Provenance};
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::response::Response;
@@ -296,7 +296,7 @@ impl Connection {
         self.state = State::Idle;
         let now = self.config.clock.now();
         let deadline = Deadlines::new(self.config.timeouts, now, now).close(now);
-        let Some((mut transport, _)) = self.link.detach() else { return Ok(()) };
+        let Some(mut transport) = self.link.detach() else { return Ok(()) };
         transport.set_deadline(deadline);
         transport.close().map_err(Error::transport)
     }
@@ -334,7 +334,8 @@ impl Connection {
         let connected = self.connect.connect(&request).map_err(|error| {
             Error::from(error).for_request(format!("connection to {}", self.route.origin()), 1)
         })?;
-        self.link.attach(connected.transport, 0, connected.timings, &self.config.cancel);
+        let made = Provenance { dial: connected.timings, ..Provenance::default() };
+        self.link.attach(connected.transport, made, &self.config.cancel);
         Ok(())
     }
 

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use conn::{Connect, ConnectRequest, Connector, ConnectorConfig, DialTimings};
+use conn::{Connect, ConnectRequest, Connector, ConnectorConfig};
 use tracing::debug;
 
 use crate::call::{Attempt, Call, Lost, Step};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
-use crate::lease::{Depot, Lease, Pooled};
+use crate::lease::{Depot, Lease};
 use crate::response::Response;
 
 /// What all calls of a client share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<ClientConfig>,
-    /// Or why there is none.
-    pub(crate) connect: Result<Arc<dyn Connect>, Error>,
     pub(crate) depot: Arc<Depot>,
 }
 
@@ -52,21 +50,14 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
 fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Response<'static>, Failure> {
     let clock = &*shared.config.clock;
     let Attempt { route, fresh, deadlines, number } = attempt;
-    let mut lease = Pooled::new(shared.depot.shell(), Arc::clone(&shared.depot), route.clone());
+    let mut lease = shared.depot.shell();
     let link = lease.link();
     link.prepare(call.method(), route, call.target(), *number);
     let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
 
-    let idle = if *fresh { None } else { shared.depot.idle(route) };
-    if let Some((transport, served)) = idle {
-        link.attach(transport, served, DialTimings::default(), call.cancel());
-    } else {
-        let by = deadlines.connect(clock.now());
-        let request = ConnectRequest::new(route, by).cancelled_by(call.cancel());
-        let connect = shared.connect.as_ref().map_err(Clone::clone)?;
-        let connected = connect.connect(&request).map_err(Error::from)?;
-        link.attach(connected.transport, 0, connected.timings, call.cancel());
-    }
+    let by = deadlines.connect(clock.now());
+    lease.connect(&ConnectRequest::new(route, by).cancelled_by(call.cancel()), *fresh)?;
+    let link = lease.link();
     link.begin(exchange);
     debug!(
         { http.request.method = %call.method(), server.address = route.origin().host_str(),

@@ -67,6 +67,8 @@ impl ConnectionInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {
+    /// Waiting for a free connection, where the pool [limits](conn::PoolLimits) those in use.
+    pub pool: Duration,
     /// Making the connection: all zero where one was reused.
     pub dial: DialTimings,
     /// From the first byte of the request to the last; waiting for 100 (Continue) counts in.

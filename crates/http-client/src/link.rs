@@ -5,7 +5,7 @@ mod sending;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, Transport};
 use tracing::debug;
@@ -36,6 +36,8 @@ pub(crate) struct Link {
     input: Vec<u8>,
     /// Bytes of `input` that were taken.
     taken: usize,
+    /// The connection was idle before the current request, and may have been closed meanwhile.
+    reused: bool,
     /// Requests that this connection carried before the current one.
     served: u64,
     sent: u64,
@@ -51,6 +53,19 @@ pub(crate) struct Link {
     label: Label,
 }
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Provenance {
+    /// It was idle in the pool.
+    pub(crate) is_reused: bool,
+    /// Requests that it carried.
+    pub(crate) served: u64,
+    /// How long it took to make it.
+    pub(crate) dial: DialTimings,
+    /// How long a free one was waited for.
+    pub(crate) waited: Duration,
+}
+
 /// What names the current request in errors; text is made of it only when one happens.
 #[derive(Default)]
 struct Label {
@@ -61,32 +76,26 @@ struct Label {
 }
 
 impl Link {
-    /// Takes a connection that carried `served` requests before. The token ends what it waits for.
-    pub(crate) fn attach(
-        &mut self,
-        transport: Box<dyn Transport>,
-        served: u64,
-        timings: DialTimings,
-        cancel: &CancelToken,
-    ) {
+    /// Takes a connection. The token ends what it waits for.
+    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, made: Provenance, cancel: &CancelToken) {
         self.cancelling = if cancel.can_be_cancelled() {
             transport.interrupter().map(|interrupter| cancel.on_cancel(interrupter))
         } else {
             None
         };
         self.info.facts = Some(Arc::clone(transport.facts()));
-        self.timings.dial = timings;
+        (self.timings.pool, self.timings.dial) = (made.waited, made.dial);
+        (self.reused, self.served) = (made.is_reused, made.served);
         self.transport = Some(transport);
-        self.served = served;
         self.input.clear();
         self.taken = 0;
     }
 
-    /// Gives the connection away with the number of requests that it carried.
-    pub(crate) fn detach(&mut self) -> Option<(Box<dyn Transport>, u64)> {
+    /// Gives the connection away.
+    pub(crate) fn detach(&mut self) -> Option<Box<dyn Transport>> {
         // Whoever gets it next has a token of their own.
         self.cancelling = None;
-        Some((self.transport.take()?, self.served))
+        self.transport.take()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -118,7 +127,7 @@ impl Link {
 
     /// Tells what a broken connection means for sending the request again.
     pub(crate) fn lost(&self) -> Lost {
-        Lost::new(self.served > 0, self.sent, self.received)
+        Lost::new(self.reused, self.sent, self.received)
     }
 
     /// Forgets the last exchange and names the next request.
@@ -140,8 +149,8 @@ impl Link {
     /// Takes the exchange whose head stands in `output`.
     pub(crate) fn begin(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
-        (self.info.reused, self.info.requests) = (self.served > 0, self.served + 1);
-        if self.info.reused {
+        (self.info.reused, self.info.requests) = (self.reused, self.served + 1);
+        if self.reused {
             self.timings.dial = DialTimings::default();
         }
     }

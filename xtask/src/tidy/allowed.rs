@@ -159,6 +159,7 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(1, "multipart", &[]),
             pure(2, "policy", &[]),
             pure(2, "policy::deadlines", &[]),
+            pure(2, "policy::keep_alive", &[]),
             pure(2, "policy::prepare", &[]),
             pure(2, "policy::redirect", &[]),
             pure(2, "policy::replay", &[]),

@@ -216,12 +216,13 @@ impl Link {
             return;
         }
         self.complete = true;
+        self.reused = true;
         self.served += 1;
         let left_over = self.input.len() - self.taken;
         match self.exchange.as_ref().and_then(Exchange::persistence) {
             // Bytes that nobody asked for would be taken for the next response.
             Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() => {
-                trace!(served = self.served, "the connection is kept");
+                trace!("the connection is kept");
             }
             persistence => {
                 let reason = match persistence {
