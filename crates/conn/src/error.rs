@@ -1,5 +1,7 @@
 //! Why a connection could not be made.
 
+mod socks;
+
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use crate::address_policy::Denied;
 use crate::cancel::Cancelled;
 use crate::deadline::TimedOut;
+
+pub use socks::{SocksError, SocksRefusal};
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,5 @@
+//! SOCKS: through a proxy that passes bytes on.
+
+mod handshake;
+
+pub use handshake::{SocksHandshake, SocksStep};
