@@ -57,6 +57,22 @@ pub enum ConnectError {
         /// Why.
         source: io::Error,
     },
+    /// The proxy would look up the name, so that the address policy cannot judge what is reached.
+    #[error("{host} may not be asked of a proxy: its addresses cannot be judged here")]
+    DeniedName {
+        /// The name.
+        host: String,
+    },
+    /// The SOCKS proxy was reached, and did not connect to the target.
+    #[error("cannot connect to {target} through {proxy}")]
+    Proxy {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// Host and port.
+        target: String,
+        /// What failed.
+        source: SocksError,
+    },
     /// The deadline passed.
     #[error(transparent)]
     Timeout(#[from] TimedOut),

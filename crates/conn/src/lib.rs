@@ -48,7 +48,7 @@ pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use resolve::{CacheLimits, CachingResolver, Overrides, Resolve, ResolverLimits, SystemResolver};
 pub use route::{DialTo, Route};
 pub use socket::SocketTransport;
-pub use socks::{SocksHandshake, SocksStep};
+pub use socks::{SocksConnector, SocksHandshake, SocksStep};
 pub use tcp::TcpOptions;
 #[cfg(feature = "tls-no-provider")]
 pub use tls::{Roots, TlsConfig, TlsConnector, TlsTransport};

@@ -17,6 +17,12 @@ pub enum SocksError {
     /// SOCKS4 cannot name this address: it is no IPv4 address, or one of `0.0.0.0/24`, which mean something else there.
     #[error("SOCKS4 cannot reach this address, only IPv4 addresses")]
     NotIpv4,
+    /// The address has a zone, which names an interface of this machine.
+    #[error("the zone of an IPv6 address means nothing to a proxy")]
+    Zone,
+    /// The route leads to a Unix domain socket.
+    #[error("a proxy cannot reach a Unix domain socket of this machine")]
+    UnixSocket,
     /// The answer is not SOCKS.
     #[error("the proxy does not speak SOCKS{version}: it answered {}", Bytes(answer))]
     NotSocks {
@@ -129,6 +135,24 @@ impl SocksRefusal {
             92 => Self::NoIdentd,
             93 => Self::OtherUser,
             code => Self::Unknown(code),
+        }
+    }
+
+    /// Says whether another address of the same name may fare better.
+    pub(crate) fn concerns_the_address(self) -> bool {
+        match self {
+            Self::General
+            | Self::NetworkUnreachable
+            | Self::HostUnreachable
+            | Self::ConnectionRefused
+            | Self::TtlExpired
+            | Self::AddressTypeNotSupported
+            | Self::Rejected => true,
+            Self::NotAllowed
+            | Self::CommandNotSupported
+            | Self::NoIdentd
+            | Self::OtherUser
+            | Self::Unknown(_) => false,
         }
     }
 
