@@ -1,4 +1,4 @@
-//! The connector that is ready to use: TLS over TCP.
+//! The connector that is ready to use: TLS over SOCKS over TCP.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use crate::connect::{Connect, ConnectRequest, Connected};
 use crate::dialer::Dialer;
 use crate::error::{ConnectError, TlsConfigError};
 use crate::resolve::{Resolve, SystemResolver};
+use crate::socks::SocksConnector;
 use crate::tcp::TcpOptions;
 
 /// What a [`Connector`] is made of.
@@ -53,12 +54,13 @@ impl fmt::Debug for ConnectorConfig {
 }
 
 #[cfg(feature = "tls-no-provider")]
-type Layers = crate::tls::TlsConnector<Dialer>;
+type Layers = crate::tls::TlsConnector<SocksConnector<Dialer>>;
 #[cfg(not(feature = "tls-no-provider"))]
-type Layers = Dialer;
+type Layers = SocksConnector<Dialer>;
 
-/// Connects by the system's sockets: looks up the name, dials its addresses, and shakes hands where the scheme is
-/// `https`. Cloning shares everything. Whoever wants other layers puts [`Dialer`] and those above it together.
+/// Connects by the system's sockets: looks up the name, dials its addresses, goes through the SOCKS proxy of the route if
+/// there is one, and shakes hands where the scheme is `https`. Cloning shares everything. Whoever wants other layers puts
+/// [`Dialer`] and those above it together.
 ///
 /// ```
 /// use conn::{Connect, ConnectRequest, Connector, ConnectorConfig, Deadline, Origin, Route};
@@ -87,10 +89,11 @@ impl Connector {
     pub fn new(config: ConnectorConfig) -> Result<Self, TlsConfigError> {
         let ConnectorConfig { tcp, resolver, policy, .. } = config;
         let dialer = Dialer { tcp, resolver, policy, clock: Arc::clone(&config.clock) };
+        let socks = SocksConnector::new(dialer.clone(), dialer);
         #[cfg(feature = "tls-no-provider")]
-        let layers = crate::tls::TlsConnector::new(dialer, config.tls.build()?, config.clock);
+        let layers = crate::tls::TlsConnector::new(socks, config.tls.build()?, config.clock);
         #[cfg(not(feature = "tls-no-provider"))]
-        let layers = dialer;
+        let layers = socks;
         Ok(Self(layers))
     }
 }

@@ -1,5 +1,7 @@
 //! Why a connection could not be made.
 
+mod socks;
+
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use crate::address_policy::Denied;
 use crate::cancel::Cancelled;
 use crate::deadline::TimedOut;
+
+pub use socks::{SocksError, SocksRefusal};
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,22 @@ pub enum ConnectError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The proxy would look up the name, so that the address policy cannot judge what is reached.
+    #[error("{host} may not be asked of a proxy: its addresses cannot be judged here")]
+    DeniedName {
+        /// The name.
+        host: String,
+    },
+    /// The SOCKS proxy was reached, and did not connect to the target.
+    #[error("cannot connect to {target} through {proxy}")]
+    Proxy {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// Host and port.
+        target: String,
+        /// What failed.
+        source: SocksError,
     },
     /// The deadline passed.
     #[error(transparent)]

@@ -24,6 +24,7 @@ mod proxy;
 mod resolve;
 mod route;
 mod socket;
+mod socks;
 mod tcp;
 #[cfg(feature = "tls-no-provider")]
 mod tls;
@@ -39,7 +40,9 @@ pub use connect::{Connect, ConnectRequest, Connected, DialTimings, Hop};
 pub use connector::{Connector, ConnectorConfig};
 pub use deadline::{Deadline, Limit, Phase, TimedOut, Timeouts};
 pub use dialer::Dialer;
-pub use error::{ConnectError, FailedAddress, OriginError, TlsConfigError, TlsError};
+pub use error::{
+    ConnectError, FailedAddress, OriginError, SocksError, SocksRefusal, TlsConfigError, TlsError,
+};
 pub use lease::{ConnectionPool, Leased, Slot};
 pub use origin::{Host, Origin, Scheme};
 pub use pool::{
@@ -50,6 +53,7 @@ pub use proxy::{Proxy, ProxyError, ProxyKind};
 pub use resolve::{CacheLimits, CachingResolver, Overrides, Resolve, ResolverLimits, SystemResolver};
 pub use route::{DialTo, Route};
 pub use socket::SocketTransport;
+pub use socks::{SocksConnector, SocksHandshake, SocksStep};
 pub use tcp::TcpOptions;
 #[cfg(feature = "tls-no-provider")]
 pub use tls::{Roots, TlsConfig, TlsConnector, TlsTransport};

@@ -164,7 +164,6 @@ impl Proxy {
     }
 
     /// Returns the user and the password.
-    #[allow(dead_code, reason = "what speaks SOCKS needs them, and nobody else")]
     pub(crate) fn credentials(&self) -> Option<(&[u8], &[u8])> {
         self.0.credentials.as_ref().map(|Credentials { user, password }| (&**user, &**password))
     }

@@ -4,6 +4,7 @@
 
 pub mod certs;
 pub mod clock;
+pub mod fault;
 pub mod fuzz;
 pub mod nginx;
 pub mod peer;
