@@ -104,7 +104,7 @@ fn an_exchange_inside_tls_tells_its_facts() {
             connect(trusting(&ca), host, listener.addr(), within(LONG)).unwrap();
         assert!(timings.tls > Duration::ZERO);
         let facts = transport.facts().tls.clone().unwrap();
-        assert_eq!((facts.version.as_str(), facts.alpn.as_deref()), ("TLSv1.3", Some("http/1.1")));
+        assert_eq!((&*facts.version, facts.alpn.as_deref()), ("TLSv1.3", Some("http/1.1")));
         assert!(facts.cipher_suite.starts_with("TLS13_"), "{facts:?}");
         assert_eq!(transport.facts().peer, Some(listener.addr()));
         transport.write_all(b"ping").unwrap();

@@ -1,6 +1,6 @@
 //! Records on their way from the stream to rustls.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustls::ClientConnection;
 
@@ -58,5 +58,47 @@ impl Incoming {
         if !self.is_ahead() {
             *self = Self::default();
         }
+    }
+}
+
+/// How much of the peer's first bytes is kept for an error message.
+const BEGAN: usize = 16;
+
+/// The first bytes of a peer, which show what it speaks if it does not speak TLS.
+#[derive(Default)]
+pub(super) struct Opening {
+    began: [u8; BEGAN],
+    len: usize,
+}
+
+impl Opening {
+    /// Moves a piece on; 0 at the end of the stream.
+    pub(super) fn receive(
+        &mut self,
+        inner: &mut impl Read,
+        session: &mut ClientConnection,
+    ) -> io::Result<usize> {
+        session.read_tls(&mut Watched { inner, opening: self })
+    }
+
+    pub(super) fn began(&self) -> &[u8] {
+        self.began.get(..self.len).unwrap_or_default()
+    }
+}
+
+struct Watched<'a, R> {
+    inner: &'a mut R,
+    opening: &'a mut Opening,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        let Opening { began, len } = &mut self.opening;
+        for (to, from) in began.iter_mut().skip(*len).zip(buf.iter().take(n)) {
+            *to = *from;
+            *len += 1;
+        }
+        Ok(n)
     }
 }
