@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion
 #[derive(Debug)]
 pub struct TestCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    name: String,
     /// Those above it, nearest first, in PEM.
     above: String,
 }
@@ -51,18 +52,30 @@ impl TestCa {
     /// Makes a new authority with a new key.
     #[must_use]
     pub fn new() -> Self {
-        let (params, key) = authority();
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("the authority signs itself");
-        Self { issuer, above: String::new() }
+        let key = authority_key();
+        // Two authorities of one name would be taken for one that signs wrongly.
+        let id = key.public_key_raw().iter().rev().take(4).fold(0u32, |id, byte| id << 8 | u32::from(*byte));
+        Self::self_signed(format!("testkit authority {id:08x}"), key)
+    }
+
+    /// Makes an authority of this one's name with a key of its own: what it signs is forged.
+    #[must_use]
+    pub fn impostor(&self) -> Self {
+        Self::self_signed(self.name.clone(), authority_key())
+    }
+
+    fn self_signed(name: String, key: KeyPair) -> Self {
+        let issuer = CertifiedIssuer::self_signed(authority(&name), key).expect("the authority signs itself");
+        Self { issuer, name, above: String::new() }
     }
 
     /// Makes an authority below this one. What it signs brings its certificate along.
     #[must_use]
     pub fn intermediate(&self) -> Self {
-        let (params, key) = authority();
-        let issuer =
-            CertifiedIssuer::signed_by(params, key, &self.issuer).expect("the authority signs another");
-        Self { issuer, above: self.ca_pem() + &self.above }
+        let name = format!("below {}", self.name);
+        let issuer = CertifiedIssuer::signed_by(authority(&name), authority_key(), &self.issuer)
+            .expect("the authority signs another");
+        Self { issuer, name, above: self.ca_pem() + &self.above }
     }
 
     /// Returns the authority's own certificate, for a client to trust.
@@ -146,15 +159,16 @@ impl TestCa {
     }
 }
 
-fn authority() -> (CertificateParams, KeyPair) {
+fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate().expect("a key for the authority");
-    // Two authorities of one name would be taken for one that signs wrongly.
-    let id = key.public_key_raw().iter().rev().take(4).fold(0u32, |id, byte| id << 8 | u32::from(*byte));
-    params.distinguished_name.push(DnType::CommonName, format!("testkit authority {id:08x}"));
-    (params, key)
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn authority_key() -> KeyPair {
+    KeyPair::generate().expect("a key for the authority")
 }
 
 /// Puts together what all certificates have in common, and lets `edit` change it.

@@ -8,7 +8,7 @@ mod alert;
 mod display;
 
 use alert::{hint, name};
-use display::{Ago, Date, In, Names, Offered, Purposes};
+use display::{Ago, Began, Date, In, Names, Offered, Purposes};
 
 /// What failed in a TLS handshake or session. Each check that a certificate can fail has a variant of its own.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ pub enum TlsError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The peer speaks something else than TLS.
-    #[error("the peer does not speak TLS: it began with {began:?}")]
+    #[error("the peer does not speak TLS: {}", Began(began))]
     NotTls {
         /// The first of what it sent.
         began: String,

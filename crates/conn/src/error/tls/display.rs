@@ -82,3 +82,16 @@ impl fmt::Display for Offered<'_> {
         if self.0.is_empty() { f.write_str("none") } else { f.write_str(&self.0.join(", ")) }
     }
 }
+
+/// "it answers in plain HTTP", or how it began.
+pub(super) struct Began<'a>(pub(super) &'a str);
+
+impl fmt::Display for Began<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.starts_with("HTTP/") {
+            f.write_str("it answers in plain HTTP")
+        } else {
+            write!(f, "it began with {:?}", self.0)
+        }
+    }
+}

@@ -77,3 +77,13 @@ fn an_alert_says_what_it_most_likely_means() {
     }
     assert!(TlsError::in_io(&io::ErrorKind::InvalidData.into()).is_none());
 }
+
+#[test]
+fn a_peer_that_does_not_speak_tls_is_named_where_it_can_be() {
+    for (began, text) in [
+        ("HTTP/1.1 400 Bad", "the peer does not speak TLS: it answers in plain HTTP"),
+        ("SSH-2.0", "the peer does not speak TLS: it began with \"SSH-2.0\""),
+    ] {
+        assert_eq!(TlsError::NotTls { began: began.to_owned() }.to_string(), text);
+    }
+}
