@@ -16,6 +16,7 @@ use crate::deadline::{Deadline, Limit, Phase};
 use crate::error::{ConnectError, TlsError};
 use crate::transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
+mod chains;
 mod config;
 mod connector;
 mod failure;
@@ -115,6 +116,7 @@ impl<T: Transport> TlsTransport<T> {
             // No certificate is verified after the handshake, so the name matters no more.
             return Err(io::Error::new(io::ErrorKind::InvalidData, failure::explain(error, "")));
         }
+        self.incoming.release(&mut self.session);
         Ok(n)
     }
 
@@ -344,12 +346,7 @@ fn facts_of(session: &ClientConnection) -> TlsFacts {
         key_exchange: group.map(|group| or_debug(group.as_str(), format!("{group:?}"))),
         alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
-        peer_chain: session
-            .peer_certificates()
-            .unwrap_or_default()
-            .iter()
-            .map(|cert| cert.to_vec())
-            .collect(),
+        peer_chain: chains::shared(session.peer_certificates().unwrap_or_default()),
     }
 }
 

@@ -122,8 +122,8 @@ pub struct TlsFacts {
     pub alpn: Option<String>,
     /// Whether an earlier session was resumed. Its certificates are then those of `peer_chain`.
     pub resumed: bool,
-    /// The certificates that the server sent, in DER, its own first.
-    pub peer_chain: Vec<Vec<u8>>,
+    /// The certificates that the server sent, in DER, its own first. Connections to one server share them.
+    pub peer_chain: Arc<[Vec<u8>]>,
 }
 
 impl fmt::Debug for TlsFacts {

@@ -237,14 +237,14 @@ fn a_session_is_resumed_on_the_next_connection() {
         tls.sessions = sessions;
         let config = tls.build().unwrap();
         let listener = ScriptedListener::start_tls(exchanges(3), server);
-        let mut chain = Vec::new();
+        let mut chain = Arc::default();
         for (i, config) in [&config, &config, &tls.build().unwrap()].into_iter().enumerate() {
             let mut stream = open(config, listener.addr()).unwrap();
             let facts = facts(&stream);
             assert_eq!(facts.resumed, resumed && i == 1, "connection {i}, {facts:?}");
             assert_eq!(facts.peer_chain.len(), 2);
             if i == 0 {
-                chain.clone_from(&facts.peer_chain);
+                chain = Arc::clone(&facts.peer_chain);
             }
             assert_eq!(facts.peer_chain, chain, "a resumed session shows the certificates of the first");
             assert_eq!(exchange(&mut stream).unwrap(), "b");

@@ -35,8 +35,6 @@ impl Incoming {
     ) -> io::Result<usize> {
         if !self.is_ahead() {
             if !self.is_busy {
-                self.ahead = Vec::new();
-                self.used = 0;
                 let n = session.read_tls(inner)?;
                 self.is_busy = n >= PIECE;
                 return Ok(n);
@@ -53,11 +51,29 @@ impl Incoming {
         Ok(n)
     }
 
-    /// Gives the buffer back where nothing is expected soon.
-    pub(super) fn rest(&mut self) {
+    /// Gives the buffers back once all that was read is worked through: the connection may be idle for long. Even a
+    /// download pays little for it, since rustls grows and shrinks its own with every record.
+    pub(super) fn release(&mut self, session: &mut ClientConnection) {
         if !self.is_ahead() {
-            *self = Self::default();
+            self.ahead = Vec::new();
+            self.used = 0;
+            // rustls shrinks before it reads, and there is nothing to read.
+            let _ = session.read_tls(&mut Nothing);
         }
+    }
+
+    /// Expects little: the connection was idle.
+    pub(super) fn rest(&mut self) {
+        self.is_busy = false;
+    }
+}
+
+/// A stream on which nothing came yet.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
