@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, Reader};
 
@@ -338,7 +339,7 @@ fn verified_name(host: &str) -> &str {
 
 fn facts_of(session: &ClientConnection) -> TlsFacts {
     let suite = session.negotiated_cipher_suite().map(|suite| suite.suite());
-    let group = session.negotiated_key_exchange_group().map(|group| group.name());
+    let group = session.negotiated_key_exchange_group().map(SupportedKxGroup::name);
     let or_debug = |name: Option<&'static str>, debug: String| name.map_or(Cow::Owned(debug), Cow::Borrowed);
     TlsFacts {
         version: session.protocol_version().map(version_name).unwrap_or_default(),

@@ -16,7 +16,7 @@ pub(super) fn shared(chain: &[CertificateDer<'_>]) -> Arc<Chain> {
     // A panic elsewhere leaves nothing half done here.
     let mut recent = RECENT.lock().unwrap_or_else(PoisonError::into_inner);
     recent.retain(|known| known.strong_count() > 0);
-    let is_same = |known: &Arc<Chain>| known.iter().eq(chain.iter().map(|cert| cert.as_ref()));
+    let is_same = |known: &Arc<Chain>| known.iter().eq(chain.iter().map(AsRef::as_ref));
     if let Some(known) = recent.iter().filter_map(Weak::upgrade).find(is_same) {
         return known;
     }
