@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         println!("  {}: {}", route.origin(), text.trim());
-        let tls = stream.facts().tls.as_ref().map_or("no TLS", |tls| tls.version.as_str());
+        let tls = stream.facts().tls.as_ref().map_or("no TLS", |tls| &tls.version);
         println!(
             "    {tls}; looked up in {:?}, dialled in {:?}, TLS in {:?}",
             took.resolve, took.connect, took.tls

@@ -1,19 +1,19 @@
 //! Why a connection could not be made.
 
 mod socks;
+mod tls;
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::address_policy::Denied;
 use crate::cancel::Cancelled;
 use crate::deadline::TimedOut;
 
 pub use socks::{SocksError, SocksRefusal};
+pub use tls::{TlsConfigError, TlsError};
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
 #[derive(Debug, thiserror::Error)]
@@ -179,120 +179,6 @@ impl fmt::Display for Refusals<'_> {
     }
 }
 
-/// What failed in a TLS handshake.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// No trusted root stands behind the certificate.
-    #[error("the certificate is not trusted: its issuer is unknown")]
-    UnknownIssuer,
-    /// The certificate is too old.
-    #[error("the certificate has expired{}", Days(" ", *ago, " ago"))]
-    Expired {
-        /// For how long.
-        ago: Option<Duration>,
-    },
-    /// The certificate is too young, or our clock is slow.
-    #[error("the certificate is not valid yet{}", Days(": its time begins in ", *begins_in, ""))]
-    NotValidYet {
-        /// How long until it is.
-        begins_in: Option<Duration>,
-    },
-    /// The certificate belongs to somebody else.
-    #[error("the certificate is not valid for {expected}{}", Names(presented))]
-    WrongName {
-        /// The name that was asked for.
-        expected: String,
-        /// The names that the certificate holds, as far as they are known.
-        presented: Vec<String>,
-    },
-    /// The certificate is refused for another reason.
-    #[error("the certificate is refused")]
-    Certificate {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The two sides do not understand each other, or one has refused the other.
-    #[error("the protocol failed")]
-    Protocol {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The peer closed before the handshake was complete. It may not speak TLS at all.
-    #[error("the peer closed the connection during the handshake")]
-    PeerClosed,
-    /// The stream below failed.
-    #[error("the connection broke during the handshake")]
-    Io {
-        /// How.
-        source: io::Error,
-    },
-}
-
-impl TlsError {
-    /// Tells whether the server's certificate was refused.
-    #[must_use]
-    pub fn is_certificate(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownIssuer
-                | Self::Expired { .. }
-                | Self::NotValidYet { .. }
-                | Self::WrongName { .. }
-                | Self::Certificate { .. }
-        )
-    }
-}
-
-struct Days(&'static str, Option<Duration>, &'static str);
-
-impl fmt::Display for Days {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(seconds) = self.1.map(|d| d.as_secs()) else { return Ok(()) };
-        let (count, unit) = match seconds {
-            0..3600 => (seconds / 60, "minute"),
-            3600..86400 => (seconds / 3600, "hour"),
-            _ => (seconds / 86400, "day"),
-        };
-        let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{}{count} {unit}{plural}{}", self.0, self.2)
-    }
-}
-
-struct Names<'a>(&'a [String]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": it names {}", self.0.join(", ")) }
-    }
-}
-
-/// Why a TLS configuration cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsConfigError {
-    /// No cryptography provider is built in and none was handed in.
-    #[error("no cryptography provider: build with tls-aws-lc or tls-ring, or hand one in")]
-    NoProvider,
-    /// The text holds no certificate.
-    #[error("no certificate found in the PEM text")]
-    NoCertificate,
-    /// A certificate cannot be read.
-    #[error("certificate number {number} cannot be used as a root")]
-    BadCertificate {
-        /// Its place in the input, from 1.
-        number: usize,
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The provider and the configuration do not fit.
-    #[error("the cryptography provider cannot be used")]
-    Provider {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
 /// Why a text names no origin. No message repeats the text: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -328,7 +214,7 @@ pub enum OriginError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::address_policy::AddressPolicy;
@@ -367,33 +253,5 @@ mod tests {
             "inside.example may not be dialled: 127.0.0.1 is loopback; fd00::1 is unique local"
         );
         assert_eq!(error.is_timeout(), None);
-    }
-
-    #[test]
-    fn a_refused_certificate_says_what_is_wrong_with_it() {
-        let presented = vec!["a.example".to_owned(), "b.example".to_owned()];
-        for (source, text) in [
-            (TlsError::UnknownIssuer, "the certificate is not trusted: its issuer is unknown"),
-            (TlsError::Expired { ago: None }, "the certificate has expired"),
-            (
-                TlsError::Expired { ago: Some(Duration::from_secs(86400)) },
-                "the certificate has expired 1 day ago",
-            ),
-            (
-                TlsError::NotValidYet { begins_in: Some(Duration::from_secs(7200)) },
-                "the certificate is not valid yet: its time begins in 2 hours",
-            ),
-            (
-                TlsError::WrongName { expected: "c.example".into(), presented },
-                "the certificate is not valid for c.example: it names a.example, b.example",
-            ),
-        ] {
-            assert_eq!(source.to_string(), text);
-            let error = ConnectError::Tls { host: "c.example".into(), source };
-            assert!(error.is_certificate());
-            assert_eq!(error.source().unwrap().to_string(), text);
-        }
-        let closed = ConnectError::Tls { host: "c.example".into(), source: TlsError::PeerClosed };
-        assert!(!closed.is_certificate());
     }
 }

@@ -56,7 +56,10 @@ pub use socket::SocketTransport;
 pub use socks::{SocksConnector, SocksHandshake, SocksStep};
 pub use tcp::TcpOptions;
 #[cfg(feature = "tls-no-provider")]
-pub use tls::{Roots, TlsConfig, TlsConnector, TlsTransport};
+pub use tls::{
+    ClientCertificate, Danger, Pin, PostQuantum, Revocation, Roots, TlsConfig, TlsConnector, TlsTransport,
+    TlsVersion,
+};
 pub use transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
 #[cfg(feature = "tls-no-provider")]

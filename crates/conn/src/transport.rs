@@ -1,5 +1,7 @@
 //! The byte stream that everything above reads and writes.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,16 +108,35 @@ pub struct PeerFacts {
     pub tls: Option<TlsFacts>,
 }
 
-/// What a TLS handshake agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a TLS handshake agreed on. It is put together once for each connection.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsFacts {
     /// The protocol version, as in `TLSv1.3`.
-    pub version: String,
+    pub version: Cow<'static, str>,
     /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
-    pub cipher_suite: String,
+    pub cipher_suite: Cow<'static, str>,
+    /// The group of the key exchange, as in `X25519MLKEM768`; a resumed session of TLS 1.2 has none.
+    pub key_exchange: Option<Cow<'static, str>>,
     /// The application protocol that the server chose.
     pub alpn: Option<String>,
+    /// Whether an earlier session was resumed. Its certificates are then those of `peer_chain`.
+    pub resumed: bool,
+    /// The certificates that the server sent, in DER, its own first. Connections to one server share them.
+    pub peer_chain: Arc<[Vec<u8>]>,
+}
+
+impl fmt::Debug for TlsFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsFacts")
+            .field("version", &self.version)
+            .field("cipher_suite", &self.cipher_suite)
+            .field("key_exchange", &self.key_exchange)
+            .field("alpn", &self.alpn)
+            .field("resumed", &self.resumed)
+            .field("peer_chain", &format_args!("{} certificates", self.peer_chain.len()))
+            .finish()
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
