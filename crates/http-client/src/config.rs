@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conn::{
     AddressPolicy, CancelToken, Clock, Connect, Origin, PoolLimits, Resolve, Route, SystemClock,
     SystemResolver, TcpOptions, Timeouts,
 };
 use wire::{Headers, Leniency};
+
+mod redirect;
+
+pub use redirect::RedirectPolicy;
 
 /// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
 ///
@@ -36,6 +41,9 @@ pub struct ClientConfig {
     /// How many connections a client keeps and uses at once, and how long. A [`Connection`](crate::Connection) has no
     /// pool.
     pub pool: PoolLimits,
+    /// Which redirects a client follows. Default: 10 of them, never from `https` to `http`. A
+    /// [`Connection`](crate::Connection) follows none.
+    pub redirect: RedirectPolicy,
     /// Options of TCP sockets.
     pub tcp: TcpOptions,
     /// Looks up names. Default [`SystemResolver`]; [`conn::Overrides`] knows some names itself.
@@ -72,6 +80,8 @@ pub struct Limits {
     pub message: wire::Limits,
     /// Bytes of an unread body that are read and dropped so that a connection can be used again. Default 64 KiB.
     pub drain: u64,
+    /// How long a client waits for such bytes. Default 50 ms.
+    pub drain_for: Duration,
     /// Bytes of content that [`Response::bytes`](crate::Response::bytes) and [`text`](crate::Response::text) hold in
     /// memory. Default 64 MiB.
     pub buffered: u64,
@@ -79,7 +89,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message: wire::Limits::default(), drain: 64 << 10, buffered: 64 << 20 }
+        Self {
+            message: wire::Limits::default(),
+            drain: 64 << 10,
+            drain_for: Duration::from_millis(50),
+            buffered: 64 << 20,
+        }
     }
 }
 
@@ -112,6 +127,7 @@ impl Default for ClientConfig {
             limits: Limits::default(),
             leniency: Leniency::default(),
             headers,
+            redirect: RedirectPolicy::default(),
             pool: PoolLimits::default(),
             tcp: TcpOptions::default(),
             resolver: Arc::new(SystemResolver::default()),
@@ -136,6 +152,7 @@ impl fmt::Debug for ClientConfig {
             .field("limits", &self.limits)
             .field("leniency", &self.leniency)
             .field("headers", &self.headers)
+            .field("redirect", &self.redirect)
             .field("pool", &self.pool)
             .field("tcp", &self.tcp)
             .field("address_policy", &self.address_policy)

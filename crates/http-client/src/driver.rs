@@ -5,7 +5,7 @@ use std::sync::Arc;
 use conn::{Connect, ConnectRequest, Connector, ConnectorConfig};
 use tracing::debug;
 
-use crate::call::{Attempt, Call, Lost, Step};
+use crate::call::{Attempt, Call, Lost, Step, Verdict};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::{Depot, Lease};
@@ -34,7 +34,8 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
     loop {
         match call.step(shared.config.clock.now()) {
             Step::Attempt(attempt) => match try_once(&mut call, &attempt, shared) {
-                Ok(response) => return Ok(response),
+                Ok(Some(response)) => return Ok(response.with_trail(call.into_trail())),
+                Ok(None) => {}
                 Err(Failure { error, lost }) => {
                     debug!(%error, ?lost, "an attempt failed");
                     call.on_failure(error, lost);
@@ -47,7 +48,11 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
     }
 }
 
-fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Response<'static>, Failure> {
+fn try_once(
+    call: &mut Call,
+    attempt: &Attempt,
+    shared: &Shared,
+) -> Result<Option<Response<'static>>, Failure> {
     let clock = &*shared.config.clock;
     let Attempt { route, fresh, deadlines, number } = attempt;
     let mut lease = shared.depot.shell();
@@ -68,9 +73,16 @@ fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Respo
     if let Err(error) = sent.and_then(|()| link.receive_head(deadlines, clock)) {
         return Err(Failure { error, lost: Some(link.lost()) });
     }
-    call.on_response(&link.message.head, clock.wall());
+    let limits = &shared.config.limits;
+    if call.on_response(&link.message.head, link.answered(), clock.wall()) == Verdict::Discard {
+        debug!({ http.response.status_code = link.message.head.status.as_u16() }, "the call goes on");
+        // What is left decides whether the connection can be used again.
+        let briefly = deadlines.briefly(clock.now(), limits.drain_for);
+        link.drain(limits.drain, &briefly, clock);
+        return Ok(None);
+    }
     let clock = Arc::clone(&shared.config.clock);
-    Ok(Response::new(Lease::Pooled(lease), *deadlines, clock, shared.config.limits.buffered))
+    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits.buffered)))
 }
 
 impl ClientConfig {

@@ -1,5 +1,7 @@
 //! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
 
+mod redirect;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 
 use conn::{Cancelled, ConnectError, Limit, Phase, TimedOut};
 use wire::{ParseError, RequestError};
+
+pub use redirect::{RedirectError, RefusedRedirect};
 
 /// Says what went wrong, for which request, and why.
 ///
@@ -44,6 +48,8 @@ pub enum ErrorKind {
     Disconnected,
     /// The peer broke the protocol, or sent more than a limit allows.
     Protocol,
+    /// A redirect was refused, or there were too many; the source is a [`RedirectError`](crate::RedirectError).
+    Redirect,
     /// The response ended before it was complete.
     Truncated,
     /// The reader that was to give the request's content failed.
@@ -135,6 +141,12 @@ impl Error {
         self.find::<TimedOut>().copied().or_else(|| self.find::<ConnectError>()?.is_timeout())
     }
 
+    /// Returns the redirect that was refused, with the head of its response.
+    #[must_use]
+    pub fn redirect(&self) -> Option<&RedirectError> {
+        self.find()
+    }
+
     /// Finds a cause of one type in the chain.
     fn find<E: StdError + 'static>(&self) -> Option<&E> {
         let mut cause = self.source();
@@ -169,6 +181,7 @@ impl ErrorKind {
             | Self::Misuse
             | Self::Timeout
             | Self::Cancelled
+            | Self::Redirect
             | Self::TooLarge => return None,
         })
     }
@@ -182,7 +195,7 @@ impl ErrorKind {
             Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Disconnected => io::ErrorKind::ConnectionReset,
             Self::Truncated => io::ErrorKind::UnexpectedEof,
-            Self::Content | Self::TooLarge | Self::Local => io::ErrorKind::Other,
+            Self::Content | Self::Redirect | Self::TooLarge | Self::Local => io::ErrorKind::Other,
         }
     }
 }

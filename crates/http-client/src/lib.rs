@@ -36,11 +36,13 @@ mod request;
 mod response;
 
 pub use body::Body;
+pub use call::Passed;
 pub use client::{Client, RequestBuilder};
-pub use config::{ClientConfig, Limits};
+pub use config::{ClientConfig, Limits, RedirectPolicy};
 pub use connection::Connection;
-pub use error::{Error, ErrorKind, Misuse};
+pub use error::{Error, ErrorKind, Misuse, RedirectError, RefusedRedirect};
 pub use info::{ConnectionInfo, Timings};
+pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};
 pub use response::Response;
 

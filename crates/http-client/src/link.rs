@@ -11,6 +11,7 @@ use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, T
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
+use crate::call::Answered;
 use crate::error::Error;
 use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
@@ -128,6 +129,11 @@ impl Link {
     /// Tells what a broken connection means for sending the request again.
     pub(crate) fn lost(&self) -> Lost {
         Lost::new(self.reused, self.sent, self.received)
+    }
+
+    /// Tells what is known of the response besides its head.
+    pub(crate) fn answered(&self) -> Answered {
+        Answered::new(self.reused, self.sent_at.is_some() && self.broken.is_none())
     }
 
     /// Forgets the last exchange and names the next request.

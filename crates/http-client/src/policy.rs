@@ -3,4 +3,6 @@
 pub(crate) mod deadlines;
 pub(crate) mod keep_alive;
 pub(crate) mod prepare;
+pub(crate) mod reask;
+pub(crate) mod redirect;
 pub(crate) mod replay;
