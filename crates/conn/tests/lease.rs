@@ -63,6 +63,15 @@ fn counts(pool: &ConnectionPool, idle: usize, active: usize) -> PoolSnapshot {
 }
 
 #[test]
+fn a_pool_is_shared_by_threads_and_a_lease_moves_between_them() {
+    fn shared<T: Clone + Send + Sync>() {}
+    fn moves<T: Send>() {}
+    shared::<ConnectionPool>();
+    moves::<Leased>();
+    moves::<conn::Slot>();
+}
+
+#[test]
 fn a_connection_comes_home_only_when_it_is_given_back() {
     let memory = Memory::default();
     let (pool, _) = pool_over(&memory, PoolLimits::default());
