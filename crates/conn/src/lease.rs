@@ -62,7 +62,7 @@ struct Shared {
 }
 
 impl ConnectionPool {
-    /// Makes an empty pool over what connects.
+    /// Makes an empty pool over what connects. Whoever waits its turn sleeps in real time, for as long as `clock` says is left.
     #[must_use]
     pub fn new(connect: Arc<dyn Connect>, limits: PoolLimits, clock: Arc<dyn Clock>) -> Self {
         let shards = Shards::new(limits, clock.now());

@@ -1,7 +1,7 @@
 //! Byte streams to an origin: a name is resolved, an address dialled, TLS negotiated, all within a deadline; and
 //! connections worth keeping are kept.
 //!
-//! **In scope**: origins, deadlines and their phases, which addresses may be dialled and when, names, TCP, TLS by rustls, a pool of idle connections.
+//! **In scope**: origins, deadlines and their phases, which addresses may be dialled and when, names, TCP, TLS by rustls, a pool that waits its turn.
 //! **Out of scope**: HTTP. This crate moves bytes and never looks at them.
 //!
 //! Everything that decides is pure ([`Origin`], [`Deadline`], [`AddressPolicy`], [`Route`], [`Pool`]) and takes `now` as an argument;

@@ -271,10 +271,11 @@ impl<T> Pool<T> {
         self.turn
     }
 
+    /// A slot is free only when nobody waits: [`pass_on`](Self::pass_on) frees none before.
     fn take_slot(&mut self, route: &Route) -> bool {
         let limit = self.limits.active_per_route;
         let queue = self.queue(route);
-        let is_free = queue.waiting.is_empty() && limit.is_none_or(|limit| queue.active < limit.get());
+        let is_free = limit.is_none_or(|limit| queue.active < limit.get());
         queue.active += usize::from(is_free);
         is_free
     }

@@ -266,6 +266,25 @@ fn a_grant_that_raced_with_giving_up_is_passed_on() {
 }
 
 #[test]
+fn a_grant_that_was_given_up_lies_where_it_was_returned() {
+    let mut limits = PoolLimits { active_per_route: NonZeroUsize::new(2), ..PoolLimits::default() };
+    for (idle_per_route, lent, gone) in [
+        (8, [Got::Idle(8), Got::Idle(7)], None),
+        (1, [Got::Idle(8), Got::Connect], Some((7, Eviction::RouteFull))),
+    ] {
+        limits.idle_per_route = idle_per_route;
+        let mut stage = Stage::new(limits);
+        assert_eq!([stage.any(0), stage.any(0)], [Got::Connect, Got::Connect]);
+        let ticket = stage.wait(0, Want::Any);
+        assert_eq!(stage.give(0, Some(7)), Some(ticket));
+        assert_eq!(stage.give(0, Some(8)), None);
+        assert_eq!(stage.give_up(0, ticket), None);
+        assert_eq!([stage.any(0), stage.any(0)], lent);
+        stage.evicted(gone.as_slice());
+    }
+}
+
+#[test]
 fn a_grant_that_lay_too_long_is_not_lent() {
     let mut stage = Stage::new(one_at_a_time());
     assert_eq!(stage.any(0), Got::Connect);

@@ -175,11 +175,14 @@ impl Naive {
     }
 }
 
-/// Both pools, and those who hold slots of them: with a connection, or about to make one.
+/// A connection as both pools know it; none where it has to be made.
+type Held = Option<(Kept<u32>, Thing)>;
+
+/// Both pools, and those who hold slots of them.
 struct Race {
     pool: Pool<u32>,
     naive: Naive,
-    holders: Vec<(usize, Option<(Kept<u32>, Thing)>)>,
+    holders: Vec<(usize, Held)>,
     now: Instant,
     evicted: Vec<Evicted<u32>>,
     made: u32,
