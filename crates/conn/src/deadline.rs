@@ -66,7 +66,7 @@ impl fmt::Display for Phase {
             Self::Resolve => "resolving the name",
             Self::Connect => "connecting",
             Self::Proxy => "asking the proxy",
-            Self::Tls => "the TLS handshake",
+            Self::Tls => "shaking hands over TLS",
             Self::Send => "sending the request",
             Self::Response => "waiting for the response",
             Self::Body => "reading the content",

@@ -289,6 +289,18 @@ fn what_cannot_be_asked_for_is_an_error_before_the_proxy_is_dialled() {
 }
 
 #[test]
+fn a_proxy_is_asked_for_the_place_that_is_dialled_instead() {
+    let script = Script::new().expect(METHOD).reply(b"\x05\0").expect(BY_NAME).reply(CONNECTED);
+    let peers = ScriptedConnect::new(ManualClock::new(), [script]);
+    let route = Route::new(Origin::http("other.example").unwrap())
+        .through("socks5h://p".parse().unwrap())
+        .dialling(DialTo::host("a.example", 80).unwrap());
+    let socks = SocksConnector::new(peers.clone(), Dialer::default());
+    socks.connect(&ConnectRequest::new(&route, Deadline::NEVER)).unwrap();
+    peers.finish().unwrap();
+}
+
+#[test]
 fn t42_a_name_too_long_for_the_protocol_is_an_error_and_is_looked_up_nowhere() {
     let long = "h".repeat(256);
     for proxy in ["socks5h://p", "socks4a://p"] {

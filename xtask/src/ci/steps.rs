@@ -60,7 +60,9 @@ fn interop(workspace: &Workspace) -> Verdict {
         workspace,
         [
             &["test", "-p", "wire", "--test", "differential"][..],
+            &["test", "-p", "conn", "--test", "proxies", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
+            &["test", "-p", "http-client", "--test", "faults", "--", "--test-threads=1"],
         ],
     )
 }
@@ -80,13 +82,19 @@ fn clippy(workspace: &Workspace) -> Verdict {
     const ASIDE: &[&str] = &[
         "clippy",
         "-p",
+        "conn",
+        "-p",
         "http-client",
         "-p",
         "wire",
         "--test",
         "differential",
         "--test",
+        "faults",
+        "--test",
         "interop",
+        "--test",
+        "proxies",
         "--test",
         "syscalls",
         "--all-features",

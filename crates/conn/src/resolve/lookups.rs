@@ -77,6 +77,8 @@ impl Lookups {
         cancel: &CancelToken,
     ) -> Result<Vec<SocketAddr>, ConnectError> {
         let failed = |source| ConnectError::Resolve { host: host.to_owned(), source };
+        // A quick answer would hide it.
+        cancel.check()?;
         let (landing, starts_thread) = self.0.join(host).map_err(failed)?;
         if starts_thread {
             let shared = Arc::clone(&self.0);
