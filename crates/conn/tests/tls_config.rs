@@ -111,7 +111,7 @@ fn a_client_certificate_is_shown_to_a_server_that_asks() {
             match (&result, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text, expected),
                 (Err(text), Err(expected)) => {
-                    assert!(text.contains("alert") && text.contains(expected), "{text}")
+                    assert!(text.contains("alert") && text.contains(expected), "{text}");
                 }
                 _ => panic!("{result:?}, {version:?}"),
             }
