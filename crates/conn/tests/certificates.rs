@@ -6,6 +6,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use conn::rustls::ServerConfig;
+use conn::rustls::pki_types::pem::PemObject;
+use conn::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use conn::rustls::server::{ClientHello, ResolvesServerCert};
+use conn::rustls::sign::CertifiedKey;
 use conn::{
     ConnectError, Deadline, Limit, Revocation, Roots, SocketTransport, SystemClock, TcpOptions, TlsConfig,
     TlsError, TlsFacts, TlsTransport, Transport,
@@ -31,7 +36,10 @@ fn shake(
     is_tls12: bool,
     host: &str,
 ) -> Result<TlsFacts, Box<(TlsError, bool)>> {
-    let server = if is_tls12 { cert.tls12_config() } else { cert.server_config() };
+    shake_with(tls, if is_tls12 { cert.tls12_config() } else { cert.server_config() }, host)
+}
+
+fn shake_with(tls: &TlsConfig, server: ServerConfig, host: &str) -> Result<TlsFacts, Box<(TlsError, bool)>> {
     let listener = ScriptedListener::start_tls(vec![Script::new()], server);
     let tcp = TcpStream::connect(listener.addr()).unwrap();
     let tcp = SocketTransport::from_tcp(tcp, &TcpOptions::default(), Arc::new(SystemClock)).unwrap();
@@ -303,6 +311,36 @@ fn a_revoked_certificate_is_refused() {
     let lenient = lists(&old, |it| it.allow_expired_lists = true);
     check("an old list is allowed", &lenient, &good, "example.com", &no_fault());
     check("an old list is allowed, revoked", &lenient, &revoked, "example.com", &is_revoked());
+}
+
+/// Shows a certificate whose key it does not have.
+#[derive(Debug)]
+struct Thief(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Thief {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn whoever_does_not_own_the_key_is_refused_whatever_is_waived() {
+    let ca = TestCa::new();
+    let (good, own) = (ca.server(&["example.com"]), ca.server(&["example.com"]));
+    let chain = CertificateDer::pem_slice_iter(good.cert_pem.as_bytes()).map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_slice(own.key_pem.as_bytes()).unwrap();
+    let key = good.server_config().crypto_provider().key_provider.load_private_key(key).unwrap();
+    let thief = Arc::new(Thief(Arc::new(CertifiedKey::new(chain, key))));
+    for mut server in [good.server_config(), good.tls12_config()] {
+        server.cert_resolver = Arc::clone(&thief) as Arc<dyn ResolvesServerCert>;
+        for waived in [false, true] {
+            let mut tls = trusting(&ca);
+            tls.danger.accept_invalid_certificates = waived;
+            tls.danger.accept_invalid_host_names = waived;
+            let error = shake_with(&tls, server.clone(), "example.com").unwrap_err();
+            assert!(matches!(error.0, TlsError::BadSignature), "{error:?}");
+        }
+    }
 }
 
 #[cfg(feature = "tls-platform-verifier")]

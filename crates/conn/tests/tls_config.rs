@@ -111,7 +111,7 @@ fn a_client_certificate_is_shown_to_a_server_that_asks() {
             match (&result, expected) {
                 (Ok(text), Ok(expected)) => assert_eq!(text, expected),
                 (Err(text), Err(expected)) => {
-                    assert!(text.contains("alert") && text.contains(expected), "{text}")
+                    assert!(text.contains("alert") && text.contains(expected), "{text}");
                 }
                 _ => panic!("{result:?}, {version:?}"),
             }
@@ -243,6 +243,8 @@ fn a_session_is_resumed_on_the_next_connection() {
             let facts = facts(&stream);
             assert_eq!(facts.resumed, resumed && i == 1, "connection {i}, {facts:?}");
             assert_eq!(facts.peer_chain.len(), 2);
+            let has_keys = facts.key_exchange.is_some();
+            assert_eq!(has_keys, !(facts.resumed && facts.version == "TLSv1.2"), "{facts:?}");
             if i == 0 {
                 chain = Arc::clone(&facts.peer_chain);
             }
@@ -342,4 +344,39 @@ fn a_revocation_list_that_cannot_be_read_is_refused() {
     assert!(tls.build().is_ok());
     tls.roots = Roots::empty();
     assert!(matches!(tls.build(), Err(TlsConfigError::Conflict(_))));
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_waives_a_check_or_shows_secrets_is_warned() {
+    type Edit = fn(&mut TlsConfig);
+    let rows: [(Edit, &[&str]); 4] = [
+        (|_| (), &[]),
+        (|tls| tls.danger.accept_invalid_certificates = true, &["accepts invalid certificates"]),
+        (|tls| tls.danger.accept_invalid_host_names = true, &["accepts certificates of other hosts"]),
+        (|tls| tls.key_log = Some(Arc::new(Labels::default())), &["TLS secrets are logged"]),
+    ];
+    for (edit, expected) in rows {
+        let mut tls = TlsConfig::default();
+        edit(&mut tls);
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || tls.build().unwrap());
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("WARN").count(), expected.len(), "{text}");
+        assert!(expected.iter().all(|part| text.contains(part)), "{text}");
+    }
 }

@@ -19,6 +19,7 @@
 //!
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 
 pub mod call;
 

@@ -259,8 +259,7 @@ mod tests {
     #[test]
     fn post_quantum_groups_come_first_or_not_at_all() {
         let names = |post_quantum| {
-            let mut tls = TlsConfig::default();
-            tls.post_quantum = post_quantum;
+            let tls = TlsConfig { post_quantum, ..TlsConfig::default() };
             let groups = tls.build().unwrap().crypto_provider().kx_groups.clone();
             groups.iter().map(|group| group.name()).collect::<Vec<_>>()
         };
