@@ -45,16 +45,21 @@ impl Pin {
     }
 }
 
+/// Characters of 32 bytes in base64.
+const WRITTEN: usize = 44;
+
 impl FromStr for Pin {
     type Err = TlsConfigError;
 
-    /// Reads `sha256/BASE64`; the prefix may be missing.
+    /// Reads `sha256/BASE64`, or `sha256//BASE64` as curl writes it; the prefix may be missing.
     ///
     /// # Errors
     /// [`TlsConfigError::BadPin`]: what follows is not 32 bytes in base64.
     fn from_str(text: &str) -> Result<Self, TlsConfigError> {
         let hash = match text.strip_prefix(PREFIX) {
-            Some(rest) => rest.strip_prefix('/').unwrap_or(rest),
+            // curl writes two slashes, and a hash may begin with one.
+            Some(rest) if rest.len() > WRITTEN => rest.strip_prefix('/').unwrap_or(rest),
+            Some(rest) => rest,
             None => text,
         };
         let bytes = BASE64_STANDARD.decode(hash).map_err(|_| TlsConfigError::BadPin)?;
@@ -127,7 +132,21 @@ mod tests {
             assert_eq!(pin.as_sha256()[..3], [0, 1, 2]);
             assert_eq!(format!("{pin:?}"), format!("Pin(sha256/{base64})"));
         }
-        for text in ["", "sha256/", "sha256/AAEC", "sha1/AAEC", "sha256/\u{e4}", &base64[..43]] {
+        // A hash whose base64 begins with a slash.
+        let slashed = Pin::from_sha256([0xff; 32]);
+        let base64 = slashed.to_string().replace(PREFIX, "");
+        assert!(base64.starts_with('/'));
+        for text in [base64.clone(), format!("sha256/{base64}"), format!("sha256//{base64}")] {
+            assert_eq!(text.parse::<Pin>().unwrap(), slashed, "{text}");
+        }
+        for text in [
+            "",
+            "sha256/",
+            "sha256/AAEC",
+            "sha1/AAEC",
+            "sha256/\u{e4}",
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        ] {
             assert!(matches!(text.parse::<Pin>(), Err(TlsConfigError::BadPin)), "{text}");
         }
     }
