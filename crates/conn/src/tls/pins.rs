@@ -13,6 +13,9 @@ use crate::error::TlsConfigError;
 
 const PREFIX: &str = "sha256/";
 
+/// How long 32 bytes are in base64.
+const BASE64_LEN: usize = 44;
+
 /// The SHA-256 hash of a public key (`SubjectPublicKeyInfo` in DER), written `sha256/BASE64` as curl and OkHttp do (curl
 /// with two slashes, which are taken too).
 ///
@@ -54,7 +57,9 @@ impl FromStr for Pin {
     /// [`TlsConfigError::BadPin`]: what follows is not 32 bytes in base64.
     fn from_str(text: &str) -> Result<Self, TlsConfigError> {
         let hash = match text.strip_prefix(PREFIX) {
-            Some(rest) => rest.strip_prefix('/').unwrap_or(rest),
+            // The hash itself can begin with a slash.
+            Some(rest) if rest.len() > BASE64_LEN => rest.strip_prefix('/').unwrap_or(rest),
+            Some(rest) => rest,
             None => text,
         };
         let bytes = BASE64_STANDARD.decode(hash).map_err(|_| TlsConfigError::BadPin)?;
@@ -127,7 +132,13 @@ mod tests {
             assert_eq!(pin.as_sha256()[..3], [0, 1, 2]);
             assert_eq!(format!("{pin:?}"), format!("Pin(sha256/{base64})"));
         }
-        for text in ["", "sha256/", "sha256/AAEC", "sha1/AAEC", "sha256/\u{e4}", &base64[..43]] {
+        let slash = "/wECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        for text in [slash.to_owned(), format!("sha256/{slash}"), format!("sha256//{slash}")] {
+            let pin: Pin = text.parse().unwrap();
+            assert_eq!(pin.as_sha256()[..3], [255, 1, 2], "{text}");
+            assert_eq!(pin.to_string(), format!("sha256/{slash}"));
+        }
+        for text in ["", "sha256/", "sha256/AAEC", "sha1/AAEC", "sha256/\u{e4}", &base64[..43], "sha256///"] {
             assert!(matches!(text.parse::<Pin>(), Err(TlsConfigError::BadPin)), "{text}");
         }
     }
