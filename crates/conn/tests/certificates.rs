@@ -285,6 +285,7 @@ fn a_revoked_certificate_is_refused() {
     };
     let of_root = root.revocation_list(&[], 3000);
     let of_ca = ca.revocation_list(&[&revoked], 3000);
+    let forger_list = ca.impostor().revocation_list(&[], 3000);
     let strict: fn(&mut Revocation) = |_| ();
     let is_revoked = || fault(|error| matches!(error, TlsError::Revoked));
     let is_unknown = || fault(|error| matches!(error, TlsError::UnknownRevocation));
@@ -305,6 +306,10 @@ fn a_revoked_certificate_is_refused() {
     check("the end alone, revoked", &leaf_only, &revoked, "example.com", &is_revoked());
     let lenient = lists(std::slice::from_ref(&of_root), |it| it.allow_unknown = true);
     check("unknown is allowed", &lenient, &revoked, "example.com", &no_fault());
+
+    let forged = lists(&[of_root.clone(), forger_list], strict);
+    let is_refused = || fault(|error| matches!(error, TlsError::Certificate { .. }));
+    check("a forged list", &forged, &good, "example.com", &is_refused());
 
     let old = [of_root, ca.revocation_list(&[&revoked], 2021)];
     check("an old list", &lists(&old, strict), &good, "example.com", &is_late());

@@ -5,10 +5,7 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use rustls::{
-    AlertDescription, CertRevocationListError, CertificateError, ExtendedKeyPurpose, OtherError,
-    PeerIncompatible,
-};
+use rustls::{AlertDescription, CertificateError, ExtendedKeyPurpose, OtherError, PeerIncompatible};
 
 use super::verifier::Refusal;
 use crate::error::TlsError;
@@ -47,9 +44,8 @@ pub(super) fn explain(error: rustls::Error, name: &str) -> TlsError {
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => TlsError::NoCommonVersion { source: error.into() },
         rustls::Error::AlertReceived(alert) => TlsError::Alert { code: alert.into() },
-        rustls::Error::InvalidCertRevocationList(CertRevocationListError::BadSignature) => {
-            TlsError::UnknownRevocation
-        }
+        // A list that fits is not signed as it should be, so nothing is known.
+        rustls::Error::InvalidCertRevocationList(_) => TlsError::Certificate { source: error.into() },
         other => TlsError::Protocol { source: other.into() },
     }
 }
