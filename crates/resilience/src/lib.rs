@@ -1,6 +1,6 @@
 //! Resilience of calls that may fail, as pure functions: no clock, no sleep, no thread, no protocol.
 //!
-//! What this crate knows is how long to wait before sending again. Time and randomness are arguments, so that the
+//! What this crate knows is whether and when to send again. Time and randomness are arguments, so that the
 //! same seed gives the same waits in a test and two clients never wait in step in production.
 //!
 //! ```
@@ -18,11 +18,13 @@
 //! # In scope
 //!
 //! * [`Backoff`]: constant, linear and exponential waits with a cap and [`Jitter`].
+//! * [`RetryPolicy`] and [`RetryState`]: whether a failed call is tried again, and when.
+//! * [`RetryBudget`]: how many retries all calls together may make.
 //! * [`SharedRng`]: one random source for all callers, and [`Entropy`] for whoever brings another.
 //!
 //! # Not yet
 //!
-//! Retry policies with their budget, circuit breakers, rate limits, bulkheads and hedging.
+//! Circuit breakers, rate limits, bulkheads and hedging.
 //!
 //! # Out of scope
 //!
@@ -30,9 +32,17 @@
 //! * Sleeping: the caller waits, under its own deadline and cancellation.
 
 mod backoff;
+mod budget;
 mod error;
+mod retry;
 mod rng;
+mod sync;
+mod time;
 
 pub use backoff::{Backoff, BackoffIter, Jitter};
+pub use budget::{BudgetConfig, RetryBudget, Token};
 pub use error::ConfigError;
+pub use retry::{
+    Decision, Failure, FailureClass, GiveUp, OnOpen, Pushback, ReplaySafety, RetryPolicy, RetryState,
+};
 pub use rng::{Entropy, SharedRng};

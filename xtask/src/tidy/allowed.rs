@@ -127,6 +127,8 @@ pub(super) const LAYERS: &[Layer] = &[
         modules: &[
             pure(0, "error", &[]),
             pure(0, "rng", &[]),
+            pure(0, "sync", &[]),
+            pure(0, "time", &[]),
             pure(1, "backoff", &[]),
             pure(1, "budget", &[]),
             pure(2, "retry", &[]),
