@@ -32,6 +32,7 @@
 //! * Sleeping: the caller waits, under its own deadline and cancellation.
 
 mod backoff;
+mod breaker;
 mod budget;
 mod error;
 mod retry;
@@ -40,6 +41,10 @@ mod sync;
 mod time;
 
 pub use backoff::{Backoff, BackoffIter, Jitter};
+pub use breaker::{
+    BreakerConfig, BreakerSnapshot, BreakerState, Cause, CircuitBreaker, ConsecutiveFailures, Counts,
+    Outcome, Permit, Rejected, SlowCalls, Transition, WindowKind,
+};
 pub use budget::{BudgetConfig, RetryBudget, Token};
 pub use error::ConfigError;
 pub use retry::{
