@@ -54,4 +54,12 @@ pub enum ConfigError {
         /// How many it must hold.
         min_calls: u32,
     },
+    /// More copies of one call than can be told apart.
+    #[error("{asked} copies of one call are too many: {limit} is the limit")]
+    TooManyHedges {
+        /// How many were asked for.
+        asked: u8,
+        /// How many there can be.
+        limit: u8,
+    },
 }

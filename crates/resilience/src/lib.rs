@@ -34,7 +34,11 @@
 mod backoff;
 mod breaker;
 mod budget;
+mod bulkhead;
 mod error;
+mod hedge;
+mod rate;
+mod registry;
 mod retry;
 mod rng;
 mod sync;
@@ -46,7 +50,11 @@ pub use breaker::{
     Outcome, Permit, Rejected, SlowCalls, Transition, WindowKind,
 };
 pub use budget::{BudgetConfig, RetryBudget, Token};
+pub use bulkhead::{Bulkhead, BulkheadFull, BulkheadLoad, Slot};
 pub use error::ConfigError;
+pub use hedge::{HedgePolicy, HedgeState, HedgeStep, HedgeVerdict, LatencyQuantile};
+pub use rate::{RateLimited, RateLimiter, Reservation};
+pub use registry::{Evictable, Registry, RegistryConfig, Worth};
 pub use retry::{
     Decision, Failure, FailureClass, GiveUp, OnOpen, Pushback, ReplaySafety, RetryPolicy, RetryState,
 };
