@@ -60,6 +60,12 @@ impl CircuitBreaker {
         Ok(Self::make(config, rng.next_u64()))
     }
 
+    /// Makes a closed breaker with the default configuration.
+    #[must_use]
+    pub fn standard(rng: &(impl Entropy + ?Sized)) -> Self {
+        Self::make(BreakerConfig::default(), rng.next_u64())
+    }
+
     /// Makes the classic breaker: open after `failures` in a row, stay open for exactly `open_for`, let one probe
     /// through, close if it succeeds.
     ///

@@ -86,7 +86,7 @@ impl Bulkhead {
     pub fn set_limit(&self, limit: NonZeroU32) {
         self.0.with(|inner| {
             inner.limit = limit.get();
-            inner.hand_over()
+            inner.hand_over();
         });
     }
 

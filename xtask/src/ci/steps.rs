@@ -143,6 +143,8 @@ fn examples(workspace: &Workspace) -> Verdict {
             &["build", "-p", "examples", "--examples"][..],
             &["run", "--quiet", "-p", "examples", "--example", "tour"],
             &["run", "--quiet", "-p", "examples", "--example", "wire_only"],
+            &["run", "--quiet", "-p", "examples", "--example", "retry_anything"],
+            &["run", "--quiet", "-p", "examples", "--example", "breaker"],
         ],
     )
 }

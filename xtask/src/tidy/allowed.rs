@@ -137,7 +137,8 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(3, "rate", &[]),
             pure(3, "bulkhead", &[]),
             pure(3, "hedge", &[]),
-            doing(4, "run", &[]),
+            pure(4, "drive", &[]),
+            doing(5, "run", &[]),
         ],
         exceptions: &[Exception {
             file: "src/rng.rs",

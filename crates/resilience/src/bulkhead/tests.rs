@@ -93,7 +93,7 @@ proptest! {
                 queue.pop_front();
                 slots.push(Slot(bulkhead.clone()));
             }
-            prop_assert_eq!(running(&bulkhead), (slots.len() as u32, queue.len()));
+            prop_assert_eq!(running(&bulkhead), (u32::try_from(slots.len()).unwrap(), queue.len()));
             prop_assert!(queue.is_empty() || slots.len() >= limit as usize);
         }
         drop(slots);

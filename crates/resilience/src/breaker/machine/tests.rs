@@ -321,6 +321,8 @@ fn what_was_set_by_hand_stays() {
 
 #[test]
 fn configurations_are_judged() {
+    assert_eq!(defaults().validate(), Ok(()));
+    assert_eq!(BreakerConfig::classic(NonZeroU32::MAX, Duration::MAX).validate(), Ok(()));
     #[track_caller]
     fn check(config: BreakerConfig, expected: &str) {
         assert_eq!(config.validate().unwrap_err().to_string(), expected);
