@@ -153,6 +153,8 @@ fn examples(workspace: &Workspace) -> Verdict {
             &["run", "--quiet", "-p", "examples", "--example", "wire_only"],
             &["run", "--quiet", "-p", "examples", "--example", "conn_only"],
             &["run", "--quiet", "-p", "examples", "--example", "unix_socket"],
+            &["run", "--quiet", "-p", "examples", "--example", "retry_anything"],
+            &["run", "--quiet", "-p", "examples", "--example", "breaker"],
         ],
     )
 }

@@ -133,6 +133,8 @@ pub(super) const LAYERS: &[Layer] = &[
         modules: &[
             pure(0, "error", &[]),
             pure(0, "rng", &[]),
+            pure(0, "sync", &[]),
+            pure(0, "time", &[]),
             pure(1, "backoff", &[]),
             pure(1, "budget", &[]),
             pure(2, "retry", &[]),
@@ -141,7 +143,8 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(3, "rate", &[]),
             pure(3, "bulkhead", &[]),
             pure(3, "hedge", &[]),
-            doing(4, "run", &[]),
+            pure(4, "drive", &[]),
+            doing(5, "run", &[]),
         ],
         exceptions: &[Exception {
             file: "src/rng.rs",
