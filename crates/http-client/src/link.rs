@@ -73,7 +73,6 @@ struct Label {
     method: Method,
     route: Option<Route>,
     target: String,
-    attempts: u32,
 }
 
 impl Link {
@@ -137,12 +136,11 @@ impl Link {
     }
 
     /// Forgets the last exchange and names the next request.
-    pub(crate) fn prepare(&mut self, method: &Method, route: &Route, target: &str, attempts: u32) {
+    pub(crate) fn prepare(&mut self, method: &Method, route: &Route, target: &str) {
         self.label.method.clone_from(method);
         self.label.route = Some(route.clone());
         self.label.target.clear();
         self.label.target.push_str(target);
-        self.label.attempts = attempts;
         self.exchange = None;
         (self.send_began, self.sent_at) = (None, None);
         (self.timings.send, self.timings.wait) = Default::default();
@@ -163,8 +161,8 @@ impl Link {
 
     /// Names the current request in an error.
     pub(crate) fn named(&self, error: Error) -> Error {
-        let Label { method, route: Some(route), target, attempts } = &self.label else { return error };
-        error.for_request(prepare::label(method.as_str(), route.origin(), target), *attempts)
+        let Label { method, route: Some(route), target } = &self.label else { return error };
+        error.for_request(prepare::label(method.as_str(), route.origin(), target))
     }
 
     /// Ends the connection with an error that later calls repeat.
