@@ -82,6 +82,11 @@ impl Machine {
         (Ok(self.generation), transition)
     }
 
+    /// The generation that [`Machine::admit`] would hand to anybody without a change; `None` if it decides by the case.
+    pub(super) fn open_to_all(&self) -> Option<u64> {
+        matches!(self.phase, Phase::Closed | Phase::Disabled | Phase::Shadow).then_some(self.generation)
+    }
+
     /// Says what [`Machine::admit`] would say, and changes nothing.
     pub(super) fn peek(&self, now: Instant) -> Result<(), Rejected> {
         let retry_after = match self.phase {
