@@ -202,9 +202,12 @@ impl CircuitBreaker {
     /// Tells listeners what is pending, unless another thread, or a caller up the stack, is about it already: it will
     /// find what was added. So they see changes in order, and no listener runs inside another.
     fn tell(&self, changed: bool) {
-        if !changed {
-            return;
+        if changed {
+            self.tell_pending();
         }
+    }
+
+    fn tell_pending(&self) {
         let first = self.0.inner.with(|inner| {
             if inner.telling {
                 return None;

@@ -123,8 +123,8 @@ impl Machine {
             self.stale += 1;
             return None;
         }
-        let took = now.saturating_duration_since(started);
-        let slow = self.config.slow_calls.is_some_and(|rule| took > rule.longer_than);
+        let took_longer = |limit| now.saturating_duration_since(started) > limit;
+        let slow = self.config.slow_calls.is_some_and(|rule| took_longer(rule.longer_than));
         let (failed, hint) = match outcome {
             Outcome::Ignored => {
                 self.give_back();
