@@ -23,12 +23,32 @@ pub use redirect::{RedirectError, RefusedRedirect};
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     /// The method and the URL without user-info and query.
     request: Option<String>,
     attempts: Attempts,
+    progress: Option<Progress>,
     source: Arc<dyn StdError + Send + Sync>,
+}
+
+/// How far an exchange had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What was going on.
+    pub phase: Phase,
+    /// Bytes of the request that were sent.
+    pub sent: u64,
+    /// Bytes of the response that were received; over TLS those of whole records.
+    pub received: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(phase: Phase, sent: u64, received: u64) -> Self {
+        Self { phase, sent, received }
+    }
 }
 
 /// Sorts errors by what a caller can do about them.
@@ -94,23 +114,38 @@ pub enum Misuse {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner { kind, request: None, attempts: Attempts::None, source: source.into().into() }))
+        Self(Arc::new(Inner {
+            kind,
+            request: None,
+            attempts: Attempts::None,
+            progress: None,
+            source: source.into().into(),
+        }))
     }
 
     /// Names the request, as a method and a URL whose secrets were taken out, unless it is named already.
     pub(crate) fn for_request(self, request: String) -> Self {
-        if self.0.request.is_some() {
-            return self;
-        }
-        let source = Arc::clone(&self.0.source);
-        let attempts = self.0.attempts.clone();
-        Self(Arc::new(Inner { kind: self.0.kind, request: Some(request), attempts, source }))
+        self.with(|inner| {
+            inner.request.get_or_insert(request);
+        })
     }
 
     /// Adds what its call tried.
     pub(crate) fn after(self, attempts: Attempts) -> Self {
-        let (request, source) = (self.0.request.clone(), Arc::clone(&self.0.source));
-        Self(Arc::new(Inner { kind: self.0.kind, request, attempts, source }))
+        self.with(|inner| inner.attempts = attempts)
+    }
+
+    /// Says how far the exchange had come, unless that is said already.
+    pub(crate) fn at(self, progress: Progress) -> Self {
+        self.with(|inner| {
+            inner.progress.get_or_insert(progress);
+        })
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     /// Returns the kind.
@@ -131,10 +166,18 @@ impl Error {
         self.find::<ConnectError>().is_some()
     }
 
-    /// Returns what was going on when the deadline passed.
+    /// Returns what was going on when a deadline passed, the connection broke, or none could be made.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
-        self.timed_out().map(|timed_out| timed_out.phase)
+        let timed_out = self.timed_out().map(|timed_out| timed_out.phase);
+        let exchange = || self.0.progress.map(|progress| progress.phase);
+        timed_out.or_else(exchange).or_else(|| self.connect_error()?.phase())
+    }
+
+    /// Returns how far the exchange had come when it failed; none where it had not begun.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.0.progress
     }
 
     /// Returns the limit whose deadline passed.

@@ -42,7 +42,7 @@ pub use call::Passed;
 pub use client::{Client, RequestBuilder};
 pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
-pub use error::{AttemptInfo, Error, ErrorKind, Misuse, RedirectError, RefusedRedirect, Why};
+pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};

@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, Transport};
+use conn::{CancelToken, DialTimings, PeerFacts, Phase, Registration, Route, TimedOut, Transport};
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
 use crate::call::Answered;
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
@@ -167,11 +167,20 @@ impl Link {
 
     /// Ends the connection with an error that later calls repeat.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        let error = self.named(error);
+        let error = self.named(error).at(self.progress());
         debug!(%error, "the connection is closed");
         drop(self.detach());
         self.failed = Some(error.clone());
         error
+    }
+
+    fn progress(&self) -> Progress {
+        let phase = match (self.answered, self.sent_at) {
+            (true, _) => Phase::Body,
+            (false, Some(_)) => Phase::Response,
+            (false, None) => Phase::Send,
+        };
+        Progress::new(phase, self.sent, self.received)
     }
 
     /// Wraps a failure of the transport; a timeout tells how far this exchange came.
