@@ -246,7 +246,10 @@ impl Jar {
         let mut field = String::new();
         for entry in self.read().select(url, context, self.config(), now) {
             entry.touch(now);
-            if !field.is_empty() {
+            if field.is_empty() {
+                // Most fields fit: one allocation.
+                field.reserve(256);
+            } else {
                 field.push_str("; ");
             }
             if !entry.name().is_empty() {

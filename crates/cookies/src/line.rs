@@ -119,7 +119,8 @@ fn readable(line: &[u8]) -> Result<&str, Refusal> {
     if has_control(text) { Err(Refusal::ControlCharacter) } else { Ok(text) }
 }
 
-fn has_control(text: &str) -> bool {
+/// Whether a text holds what a field line may not; a tab may stand there.
+pub(crate) fn has_control(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
 }
 
@@ -179,6 +180,8 @@ fn lifetime(value: &str) -> Option<Duration> {
 /// A public suffix is nobody's domain, but may be the host itself (RFC 6265bis §5.7); so may an address.
 fn judge_domain(domain: CookieDomain, url: &Url, config: &JarConfig) -> Result<CookieDomain, Refusal> {
     match domain {
+        // One dot is taken off before; what is left of several is no name.
+        CookieDomain::Suffix(name) if name.starts_with('.') => Err(Refusal::InvalidDomain),
         CookieDomain::Suffix(name) if is_address(&name) || is_public(&name, &*config.suffixes) => {
             if url.host_str() == Some(&name) {
                 CookieDomain::host_only(url).map_err(|_| Refusal::NotHttp)

@@ -71,7 +71,7 @@ impl Record {
     /// Judges it as if a server of its own domain had set it; the caller looks at the expiry.
     pub(crate) fn admit(self, config: &JarConfig, now: SystemTime) -> Result<Entry, Damage> {
         line::check_pair(&self.name, &self.value).map_err(Damage::Refused)?;
-        if !self.path.starts_with('/') || self.path.bytes().any(|byte| byte.is_ascii_control()) {
+        if !self.path.starts_with('/') || line::has_control(&self.path) {
             return Err(Damage::Path);
         }
         // Where it may be sent over HTTP it may have come over HTTP.
@@ -97,6 +97,10 @@ fn url_of(host: &str, secure: bool) -> Option<Url> {
         Ok(address) => Host::Ipv6(address),
         Err(_) => Host::parse(host).ok()?,
     };
+    // Written, it would read as another one.
+    if matches!(&host, Host::Domain(name) if name.starts_with('.')) {
+        return None;
+    }
     Url::parse(&format!("{}://{host}/", if secure { "https" } else { "http" })).ok()
 }
 

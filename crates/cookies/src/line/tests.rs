@@ -60,6 +60,7 @@ fn lines_are_refused_with_their_reason() {
     check(http, b"a=b; Domain=xn--a", Some(Refusal::InvalidDomain));
     check(http, b"a=b; Domain=. example.com", Some(Refusal::InvalidDomain));
     check(http, b"a=b; Domain=other.com; Domain=", None);
+    check("http://a..b.com/", b"a=b; Domain=..b.com", Some(Refusal::InvalidDomain));
     check("http://localhost/", b"a=b; Domain=localhost", None);
     check("http://192.0.2.1/", b"a=b; Domain=0.2.1", Some(Refusal::ForeignDomain));
     check("http://192.0.2.1/", b"a=b; Domain=2.1", Some(Refusal::ForeignDomain));
