@@ -38,9 +38,10 @@ pub(crate) fn write<'a>(records: impl IntoIterator<Item = &'a Record>) -> String
     text
 }
 
-/// Whether a line can hold it: a tab would end a field too early.
+/// Whether a line can hold it: a tab would end a field too early, and a dollar begins a comment.
 pub(crate) fn can_hold(record: &Record) -> bool {
-    [&record.name, &record.value, &record.path].iter().all(|field| !field.contains('\t'))
+    let comment = record.host_only && record.domain.starts_with('$');
+    !comment && [&record.name, &record.value, &record.path].iter().all(|field| !field.contains('\t'))
 }
 
 /// Reads all lines that are neither empty nor comments, each with its number.

@@ -82,7 +82,7 @@ pub(super) const LAYERS: &[Layer] = &[
             Operation {
                 allocations: 1,
                 nanoseconds: Some(20_000),
-                ..Operation::new("Cookie of 10, jar of 100,000", "header", Budget::Instructions(9_999.0))
+                ..Operation::new("Cookie of 10, jar of 100,000", "header", Budget::Instructions(7_000.0))
             },
             Operation::new("Set-Cookie, jar of 100,000", "store", Budget::Free),
         ],

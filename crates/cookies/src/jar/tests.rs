@@ -272,6 +272,25 @@ fn a_full_jar_gives_up_what_was_used_longest_ago() {
 }
 
 #[test]
+fn what_was_used_since_the_search_for_victims_is_spared() {
+    let jar = limited(9, 64);
+    let site = |n: u64| url(&format!("http://s{n}.example/"));
+    for n in 0..64 {
+        jar.store(&site(n), [&b"a=1"[..]], second(n));
+    }
+    let evicted = |n: u64| {
+        let stored = jar.store(&site(n), [&b"a=1"[..]], second(n));
+        stored.evicted.into_iter().map(|name| name.domain).collect::<Vec<_>>().join(" ")
+    };
+    // One search finds four: s0 to s3.
+    assert_eq!(evicted(100), "s0.example");
+    assert!(jar.cookie_header(&site(1), second(100)).is_some());
+    jar.remove(&CookieName::new("s2.example", "/", "a").host_only());
+    jar.store(&site(2), [&b"a=2"[..]], second(101));
+    assert_eq!((evicted(102), evicted(103)), ("s3.example".to_owned(), "s4.example".to_owned()));
+}
+
+#[test]
 fn limits_hold_whatever_they_are_set_to() {
     let limits = |per_domain, total| crate::config::JarLimits { per_domain, total };
     assert_eq!((limits(0, 0).per_domain(), limits(0, 0).total()), (1, 1));
@@ -322,4 +341,32 @@ fn clones_share_and_survive_a_panic() {
     assert_eq!(twin.len(), 1);
     jar.clear();
     assert!(twin.is_empty());
+}
+
+#[test]
+fn threads_share_a_jar() {
+    let (jar, url) = (limited(180, 10_000), url("http://example.com/"));
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let (jar, url) = (jar.clone(), &url);
+            scope.spawn(move || {
+                for n in 0..25 {
+                    jar.store(url, [format!("c{worker}-{n}={n}").as_bytes()], second(n));
+                    assert!(jar.cookie_header(url, second(n)).is_some());
+                }
+            });
+        }
+    });
+    assert_eq!(jar.cookie_header(&url, second(30)).map(|field| field.split("; ").count()), Some(100));
+}
+
+#[test]
+fn an_address_takes_cookies_for_itself_alone() {
+    let jar = Jar::new();
+    for host in ["192.0.2.1", "[2001:db8::1]"] {
+        let line = format!("a=1; Domain={host}");
+        let stored = jar.store(&url(&format!("http://{host}/")), [line.as_bytes()], second(0));
+        assert_eq!(stored.lines[0].outcome, Outcome::Stored, "{host}");
+        assert!(jar.names().any(|name| name.domain == host && name.host_only), "{host}");
+    }
 }

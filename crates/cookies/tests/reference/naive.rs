@@ -48,6 +48,7 @@ struct Cookie {
     secure: bool,
     same_site: String,
     expires: Option<SystemTime>,
+    created: SystemTime,
     used: SystemTime,
 }
 
@@ -56,9 +57,10 @@ impl Naive {
         Self { cookies: Vec::new(), per_domain, total }
     }
 
-    pub(crate) fn told(&self, now: SystemTime) -> Vec<(CookieName, String)> {
+    pub(crate) fn told(&self, now: SystemTime) -> Vec<(CookieName, String, SystemTime)> {
         let live = self.cookies.iter().filter(|cookie| cookie.lives(now));
-        let mut told: Vec<_> = live.map(|cookie| (cookie.name.clone(), cookie.value.clone())).collect();
+        let mut told: Vec<_> =
+            live.map(|cookie| (cookie.name.clone(), cookie.value.clone(), cookie.created)).collect();
         told.sort();
         told
     }
@@ -151,10 +153,11 @@ impl Naive {
             secure: line.secure,
             same_site: line.same_site.unwrap_or("").to_lowercase(),
             expires,
+            created: now,
             used: now,
         };
         if let Some(place) = present {
-            self.cookies[place] = cookie;
+            self.cookies[place] = Cookie { created: self.cookies[place].created, ..cookie };
             return Ok(Outcome::Replaced);
         }
         let neighbours = self.cookies.iter().filter(|cookie| same_owner(cookie));
