@@ -307,7 +307,7 @@ impl Transport for WatchedStream {
         self.inner.ready(want, by)
     }
 
-    fn facts(&self) -> &PeerFacts {
+    fn facts(&self) -> &Arc<PeerFacts> {
         self.inner.facts()
     }
 

@@ -37,6 +37,7 @@ pub struct AddressPolicy {
     public_only: bool,
     allowed: Vec<Network>,
     denied: Vec<Network>,
+    names_behind_proxy: bool,
 }
 
 impl AddressPolicy {
@@ -66,6 +67,21 @@ impl AddressPolicy {
     pub fn deny(mut self, network: Network) -> Self {
         self.denied.push(network);
         self
+    }
+
+    /// Lets names pass that a proxy looks up (`socks4a`, `socks5h`), though nobody here sees which addresses they mean to it:
+    /// the guard is the proxy's then.
+    #[must_use]
+    pub fn allow_names_behind_proxy(mut self) -> Self {
+        self.names_behind_proxy = true;
+        self
+    }
+
+    /// Says whether a proxy may be asked for a name: if [allowed](Self::allow_names_behind_proxy), or if no address is refused
+    /// either.
+    #[must_use]
+    pub fn permits_names_behind_proxy(&self) -> bool {
+        self.names_behind_proxy || (!self.public_only && self.denied.is_empty())
     }
 
     /// Judges one address.

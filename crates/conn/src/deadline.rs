@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// Resolving, dialling and TLS of one attempt together. Default 10 s.
+    /// Waiting for a free connection, resolving, dialling, proxies and TLS of one attempt together. Default 10 s.
     pub connect: Option<Duration>,
     /// From the last byte sent to the complete response head. Default 60 s.
     pub response: Option<Duration>,
@@ -39,10 +39,14 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Waiting for a free connection.
+    Pool,
     /// Looking up the host's addresses.
     Resolve,
     /// Dialling an address.
     Connect,
+    /// Asking a proxy for the way on.
+    Proxy,
     /// The TLS handshake.
     Tls,
     /// Writing the request.
@@ -58,9 +62,11 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Pool => "waiting for a free connection",
             Self::Resolve => "resolving the name",
             Self::Connect => "connecting",
-            Self::Tls => "the TLS handshake",
+            Self::Proxy => "asking the proxy",
+            Self::Tls => "shaking hands over TLS",
             Self::Send => "sending the request",
             Self::Response => "waiting for the response",
             Self::Body => "reading the content",
@@ -169,15 +175,21 @@ impl Deadline {
     pub fn remaining(&self, now: Instant) -> Result<Option<Duration>, TimedOut> {
         let Some(end) = self.end else { return Ok(None) };
         match end.at.saturating_duration_since(now) {
-            Duration::ZERO => Err(TimedOut { phase: self.phase, limit: end.limit, allowed: end.allowed }),
+            Duration::ZERO => Err(TimedOut {
+                phase: self.phase,
+                limit: end.limit,
+                allowed: end.allowed,
+                elapsed: end.allowed.saturating_add(now.saturating_duration_since(end.at)),
+                sent: 0,
+                received: 0,
+            }),
             left => Ok(Some(left)),
         }
     }
 }
 
-/// A deadline passed: what was going on, which limit fired and how long it allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("timed out while {phase}: the {limit} limit of {allowed:?} has passed")]
+/// A deadline passed: what was going on, which limit fired, how long it allowed, and how far it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TimedOut {
     /// What was going on.
@@ -186,6 +198,13 @@ pub struct TimedOut {
     pub limit: Limit,
     /// How long that limit allowed.
     pub allowed: Duration,
+    /// How long it took until that was noticed, from where the limit counts.
+    pub elapsed: Duration,
+    /// Bytes sent by then. A [`Transport`](crate::Transport) counts what the connection carried; whoever knows
+    /// messages says [of which](Self::with_progress).
+    pub sent: u64,
+    /// Bytes received by then, counted alike.
+    pub received: u64,
 }
 
 impl TimedOut {
@@ -194,7 +213,30 @@ impl TimedOut {
     pub fn in_io(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref::<Self>().copied()
     }
+
+    /// Returns the same timeout with other counts of bytes.
+    #[must_use]
+    pub fn with_progress(self, sent: u64, received: u64) -> Self {
+        Self { sent, received, ..self }
+    }
 }
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phase, limit, allowed, elapsed, sent, received } = self;
+        write!(f, "timed out while {phase}: the {limit} limit of {allowed:?} has passed")?;
+        // A wake comes a little late: worth a word only where somebody held the thread up.
+        if elapsed.saturating_sub(*allowed) >= Duration::from_millis(100) {
+            write!(f, ", noticed after {elapsed:.1?}")?;
+        }
+        if *sent > 0 || *received > 0 {
+            write!(f, " ({sent} bytes sent, {received} received)")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TimedOut {}
 
 impl From<TimedOut> for io::Error {
     fn from(timed_out: TimedOut) -> Self {
@@ -238,6 +280,22 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_tells_how_far_it_came() {
+        let now = Instant::now();
+        let deadline = Deadline::after(now, Some(S * 2), Limit::Idle).during(Phase::Body);
+        let passed = |after: Duration| deadline.remaining(now + after).unwrap_err();
+        assert_eq!(passed(S * 2).elapsed, S * 2);
+        for (timed_out, rest) in [
+            (passed(S * 2), ""),
+            (passed(S * 2 + S / 20).with_progress(90, 0), " (90 bytes sent, 0 received)"),
+            (passed(S * 3).with_progress(90, 1), ", noticed after 3.0s (90 bytes sent, 1 received)"),
+        ] {
+            let text = format!("timed out while reading the content: the idle limit of 2s has passed{rest}");
+            assert_eq!(timed_out.to_string(), text);
+        }
+    }
+
+    #[test]
     fn a_timeout_beyond_the_clock_never_passes() {
         let now = Instant::now();
         let far = Deadline::after(now, Some(Duration::MAX), Limit::Total);
@@ -246,7 +304,9 @@ mod tests {
 
     #[test]
     fn the_timeout_is_found_again_inside_an_io_error() {
-        let timed_out = TimedOut { phase: Phase::Body, limit: Limit::Idle, allowed: S };
+        let now = Instant::now();
+        let passed = Deadline::after(now, Some(S), Limit::Idle).during(Phase::Body);
+        let timed_out = passed.remaining(now + S).unwrap_err().with_progress(10, 5);
         let error = io::Error::from(timed_out);
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(TimedOut::in_io(&error), Some(timed_out));

@@ -1,13 +1,19 @@
 //! Why a connection could not be made.
 
-use std::error::Error;
+mod socks;
+mod tls;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use crate::address_policy::Denied;
+use crate::cancel::Cancelled;
 use crate::deadline::TimedOut;
+
+pub use socks::{SocksError, SocksRefusal};
+pub use tls::{TlsConfigError, TlsError};
 
 /// Why a connection could not be made. Every message tells its own level; `source()` tells the next.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +42,43 @@ pub enum ConnectError {
         denied: Vec<Denied>,
     },
     /// No address accepted. [`is_timeout`](Self::is_timeout) tells if the deadline ended the search.
-    #[error("cannot connect to {origin}: {}", Attempts(attempts))]
+    #[error("cannot connect to {host}: {}", Attempts(attempts))]
     Dial {
-        /// Where to.
-        origin: String,
+        /// Host and port.
+        host: String,
         /// Every address that was tried, in order.
         attempts: Vec<FailedAddress>,
+    },
+    /// The Unix domain socket did not accept.
+    #[error("cannot connect to the socket {}", path.display())]
+    Unix {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The proxy would look up the name, so that the address policy cannot judge what is reached.
+    #[error("{host} may not be asked of a proxy: its addresses cannot be judged here")]
+    DeniedName {
+        /// The name.
+        host: String,
+    },
+    /// The SOCKS proxy was reached, and did not connect to the target.
+    #[error("cannot connect to {target} through {proxy}")]
+    Proxy {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// Host and port.
+        target: String,
+        /// What failed.
+        source: SocksError,
     },
     /// The deadline passed.
     #[error(transparent)]
     Timeout(#[from] TimedOut),
+    /// The token was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// The TLS handshake failed.
     #[error("the TLS handshake with {host} failed")]
     Tls {
@@ -77,6 +110,15 @@ impl ConnectError {
             Self::Dial { attempts, .. } => timeout_in(attempts),
             _ => None,
         }
+    }
+
+    /// Finds the end that the caller set in the error of a transport: a deadline that passed, or a cancelled token.
+    #[must_use]
+    pub fn ended(error: &io::Error) -> Option<Self> {
+        if Cancelled::is_in(error) {
+            return Some(Cancelled.into());
+        }
+        TimedOut::in_io(error).map(Self::Timeout)
     }
 
     /// Tells whether the server's certificate was refused.
@@ -137,120 +179,6 @@ impl fmt::Display for Refusals<'_> {
     }
 }
 
-/// What failed in a TLS handshake.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// No trusted root stands behind the certificate.
-    #[error("the certificate is not trusted: its issuer is unknown")]
-    UnknownIssuer,
-    /// The certificate is too old.
-    #[error("the certificate has expired{}", Days(" ", *ago, " ago"))]
-    Expired {
-        /// For how long.
-        ago: Option<Duration>,
-    },
-    /// The certificate is too young, or our clock is slow.
-    #[error("the certificate is not valid yet{}", Days(": its time begins in ", *begins_in, ""))]
-    NotValidYet {
-        /// How long until it is.
-        begins_in: Option<Duration>,
-    },
-    /// The certificate belongs to somebody else.
-    #[error("the certificate is not valid for {expected}{}", Names(presented))]
-    WrongName {
-        /// The name that was asked for.
-        expected: String,
-        /// The names that the certificate holds, as far as they are known.
-        presented: Vec<String>,
-    },
-    /// The certificate is refused for another reason.
-    #[error("the certificate is refused")]
-    Certificate {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The two sides do not understand each other, or one has refused the other.
-    #[error("the protocol failed")]
-    Protocol {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The peer closed before the handshake was complete. It may not speak TLS at all.
-    #[error("the peer closed the connection during the handshake")]
-    PeerClosed,
-    /// The stream below failed.
-    #[error("the connection broke during the handshake")]
-    Io {
-        /// How.
-        source: io::Error,
-    },
-}
-
-impl TlsError {
-    /// Tells whether the server's certificate was refused.
-    #[must_use]
-    pub fn is_certificate(&self) -> bool {
-        matches!(
-            self,
-            Self::UnknownIssuer
-                | Self::Expired { .. }
-                | Self::NotValidYet { .. }
-                | Self::WrongName { .. }
-                | Self::Certificate { .. }
-        )
-    }
-}
-
-struct Days(&'static str, Option<Duration>, &'static str);
-
-impl fmt::Display for Days {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(seconds) = self.1.map(|d| d.as_secs()) else { return Ok(()) };
-        let (count, unit) = match seconds {
-            0..3600 => (seconds / 60, "minute"),
-            3600..86400 => (seconds / 3600, "hour"),
-            _ => (seconds / 86400, "day"),
-        };
-        let plural = if count == 1 { "" } else { "s" };
-        write!(f, "{}{count} {unit}{plural}{}", self.0, self.2)
-    }
-}
-
-struct Names<'a>(&'a [String]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": it names {}", self.0.join(", ")) }
-    }
-}
-
-/// Why a TLS configuration cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsConfigError {
-    /// No cryptography provider is built in and none was handed in.
-    #[error("no cryptography provider: build with tls-aws-lc or tls-ring, or hand one in")]
-    NoProvider,
-    /// The text holds no certificate.
-    #[error("no certificate found in the PEM text")]
-    NoCertificate,
-    /// A certificate cannot be read.
-    #[error("certificate number {number} cannot be used as a root")]
-    BadCertificate {
-        /// Its place in the input, from 1.
-        number: usize,
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The provider and the configuration do not fit.
-    #[error("the cryptography provider cannot be used")]
-    Provider {
-        /// The reason.
-        source: Box<dyn Error + Send + Sync>,
-    },
-}
-
 /// Why a text names no origin. No message repeats the text: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -273,9 +201,12 @@ pub enum OriginError {
     /// The last label is a number, but the whole is no IPv4 address.
     #[error("a host name that ends in a number must be an IPv4 address in four decimal parts")]
     NotIpv4,
-    /// What stands in brackets is no IPv6 address (zones are not supported).
+    /// What stands in brackets is no IPv6 address.
     #[error("an IPv6 address in brackets is expected, as in [::1]")]
     NotIpv6,
+    /// What stands behind the `%` of an IPv6 address names no interface.
+    #[error("the zone of an IPv6 address is the name or the number of an interface")]
+    Zone,
     /// The port is no number from 1 to 65535.
     #[error("a port is a number from 1 to 65535")]
     Port,
@@ -283,9 +214,11 @@ pub enum OriginError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::address_policy::AddressPolicy;
-    use crate::deadline::{Limit, Phase};
+    use crate::deadline::{Deadline, Limit, Phase};
 
     fn failed(address: &str, error: io::Error) -> FailedAddress {
         FailedAddress::new(address.parse().unwrap(), error)
@@ -293,18 +226,19 @@ mod tests {
 
     #[test]
     fn a_failed_dial_lists_every_address_and_why() {
-        let timed_out =
-            TimedOut { phase: Phase::Connect, limit: Limit::Connect, allowed: Duration::from_secs(1) };
+        let now = Instant::now();
+        let passed = Deadline::after(now, Some(Duration::from_secs(1)), Limit::Connect);
+        let timed_out = passed.during(Phase::Connect).remaining(now + Duration::from_secs(1)).unwrap_err();
         let refused = || failed("[::1]:80", io::ErrorKind::ConnectionRefused.into());
         let late = failed("127.0.0.1:80", timed_out.into());
-        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused(), late] };
+        let error = ConnectError::Dial { host: "x:80".into(), attempts: vec![refused(), late] };
         assert_eq!(
             error.to_string(),
-            "cannot connect to http://x: [::1]:80: connection refused; 127.0.0.1:80: no answer yet; timed out \
+            "cannot connect to x:80: [::1]:80: connection refused; 127.0.0.1:80: no answer yet; timed out \
              while connecting: the connect limit of 1s has passed"
         );
         assert_eq!(error.is_timeout(), Some(timed_out));
-        let error = ConnectError::Dial { origin: "http://x".into(), attempts: vec![refused()] };
+        let error = ConnectError::Dial { host: "x:80".into(), attempts: vec![refused()] };
         assert_eq!(error.is_timeout(), None);
     }
 
@@ -319,33 +253,5 @@ mod tests {
             "inside.example may not be dialled: 127.0.0.1 is loopback; fd00::1 is unique local"
         );
         assert_eq!(error.is_timeout(), None);
-    }
-
-    #[test]
-    fn a_refused_certificate_says_what_is_wrong_with_it() {
-        let presented = vec!["a.example".to_owned(), "b.example".to_owned()];
-        for (source, text) in [
-            (TlsError::UnknownIssuer, "the certificate is not trusted: its issuer is unknown"),
-            (TlsError::Expired { ago: None }, "the certificate has expired"),
-            (
-                TlsError::Expired { ago: Some(Duration::from_secs(86400)) },
-                "the certificate has expired 1 day ago",
-            ),
-            (
-                TlsError::NotValidYet { begins_in: Some(Duration::from_secs(7200)) },
-                "the certificate is not valid yet: its time begins in 2 hours",
-            ),
-            (
-                TlsError::WrongName { expected: "c.example".into(), presented },
-                "the certificate is not valid for c.example: it names a.example, b.example",
-            ),
-        ] {
-            assert_eq!(source.to_string(), text);
-            let error = ConnectError::Tls { host: "c.example".into(), source };
-            assert!(error.is_certificate());
-            assert_eq!(error.source().unwrap().to_string(), text);
-        }
-        let closed = ConnectError::Tls { host: "c.example".into(), source: TlsError::PeerClosed };
-        assert!(!closed.is_certificate());
     }
 }

@@ -1,11 +1,15 @@
 //! Who is spoken to: scheme, host and port, normalised once.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::error::OriginError;
+
+/// The longest name of an interface that is taken; systems have far shorter ones.
+const ZONE_LIMIT: usize = 64;
 
 /// The two schemes that are spoken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,10 +84,14 @@ pub struct Origin {
     port: u16,
     address: Option<IpAddr>,
     authority: Arc<str>,
+    zone: Option<Arc<str>>,
 }
 
 impl Origin {
     /// Makes the origin of a host (a name or an IP address, brackets optional) and a port; `None` is the scheme's own.
+    ///
+    /// An IPv6 address may have a zone, the interface on which it is valid: `fe80::1%eth0`, or `%25` as in a URL
+    /// (RFC 6874).
     ///
     /// # Errors
     /// The host or the port is malformed.
@@ -93,7 +101,11 @@ impl Origin {
             Some(port) => port,
             None => scheme.default_port(),
         };
-        let address = parse_address(host)?;
+        let (host, zone) = split_zone(host)?;
+        let address = parse_address(&host)?;
+        if zone.is_some() && !matches!(address, Some(IpAddr::V6(_))) {
+            return Err(OriginError::Zone);
+        }
         // Origins are made for every request: one buffer with room for brackets and a port.
         let mut authority = String::with_capacity(host.len() + "[]:65535".len());
         // Writing to a String cannot fail.
@@ -101,8 +113,8 @@ impl Origin {
             Some(IpAddr::V6(address)) => write!(authority, "[{address}]"),
             Some(IpAddr::V4(address)) => write!(authority, "{address}"),
             None => {
-                check_name(host)?;
-                authority.push_str(host);
+                check_name(&host)?;
+                authority.push_str(&host);
                 authority.make_ascii_lowercase();
                 Ok(())
             }
@@ -110,7 +122,7 @@ impl Origin {
         if port != scheme.default_port() {
             let _ = write!(authority, ":{port}");
         }
-        Ok(Self { scheme, port, address, authority: authority.into() })
+        Ok(Self { scheme, port, address, authority: authority.into(), zone })
     }
 
     /// Reads `host`, `host:port` or `[v6]:port` as an `http` origin.
@@ -183,6 +195,13 @@ impl Origin {
         self.port
     }
 
+    /// Returns the zone of an IPv6 address: the name or number of the interface on which it is valid. It means
+    /// something on this machine only and is no part of the [authority](Self::authority) (RFC 6874 section 1).
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
     /// Returns `host` or `host:port` as a `Host` field has it: the scheme's own port is left out.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -196,6 +215,20 @@ fn parse_port(text: &str) -> Result<u16, OriginError> {
         return Err(OriginError::Port);
     }
     text.parse().ok().filter(|port| *port != 0).ok_or(OriginError::Port)
+}
+
+/// Takes the zone out of a host.
+fn split_zone(host: &str) -> Result<(Cow<'_, str>, Option<Arc<str>>), OriginError> {
+    let Some((address, zone)) = host.split_once('%').filter(|(address, _)| address.contains(':')) else {
+        return Ok((host.into(), None));
+    };
+    let (zone, close) = zone.strip_suffix(']').map_or((zone, ""), |zone| (zone, "]"));
+    let zone = zone.strip_prefix("25").filter(|rest| !rest.is_empty()).unwrap_or(zone);
+    let is_named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    if zone.is_empty() || zone.len() > ZONE_LIMIT || !zone.bytes().all(is_named) {
+        return Err(OriginError::Zone);
+    }
+    Ok((format!("{address}{close}").into(), Some(zone.into())))
 }
 
 fn parse_address(host: &str) -> Result<Option<IpAddr>, OriginError> {
@@ -238,7 +271,7 @@ fn check_name(host: &str) -> Result<(), OriginError> {
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         // The authority tells host and port once the scheme is known.
-        self.scheme == other.scheme && self.authority == other.authority
+        self.scheme == other.scheme && self.authority == other.authority && self.zone == other.zone
     }
 }
 
@@ -253,7 +286,10 @@ impl Hash for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
+        match (&self.zone, self.authority.split_once(']')) {
+            (Some(zone), Some((host, port))) => write!(f, "{}://{host}%{zone}]{port}", self.scheme),
+            _ => write!(f, "{}://{}", self.scheme, self.authority),
+        }
     }
 }
 
@@ -315,11 +351,33 @@ mod tests {
             ("example.com:http", OriginError::Port),
             ("[::1", OriginError::NotIpv6),
             ("[::1]80", OriginError::Port),
-            ("[::1%eth0]", OriginError::NotIpv6),
+            ("[fe80::1%]", OriginError::Zone),
+            ("[fe80::1%eth 0]", OriginError::Zone),
+            ("[fe80::1%25]%25", OriginError::Port),
+            ("[fe80::1%eth0", OriginError::NotIpv6),
+            ("[fe80:%eth0]", OriginError::NotIpv6),
+            ("127.0.0.1%eth0", OriginError::Character('%')),
             ("[127.0.0.1]", OriginError::NotIpv6),
             ("::1", OriginError::NotIpv6),
         ] {
             check(authority, &Err(error));
+        }
+    }
+
+    #[test]
+    fn a_zone_belongs_to_the_origin_and_not_to_its_authority() {
+        let plain = Origin::http("[fe80::1]:8080").unwrap();
+        for (host, zone) in [
+            ("[fe80::1%eth0]", "eth0"),
+            ("fe80::1%25eth0", "eth0"),
+            ("[FE80::1%252]", "2"),
+            ("fe80::1%25", "25"),
+        ] {
+            let origin = Origin::new(Scheme::Http, host, Some(8080)).unwrap();
+            assert_eq!((origin.zone(), origin.authority()), (Some(zone), "[fe80::1]:8080"), "{host}");
+            assert_eq!((origin.host(), origin.host_str()), (plain.host(), "fe80::1"), "{host}");
+            assert_eq!(origin.to_string(), format!("http://[fe80::1%{zone}]:8080"));
+            assert_ne!(origin, plain);
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a name to its addresses.
 
+mod cache;
 mod lookups;
 mod overrides;
 
@@ -8,11 +9,13 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::deadline::{Deadline, Phase};
 use crate::error::ConnectError;
 use lookups::Lookups;
 
+pub use cache::{CacheLimits, CachingResolver};
 pub use overrides::Overrides;
 
 /// Looks up the addresses of a name. Implement it to bring names of your own.
@@ -20,8 +23,14 @@ pub trait Resolve: Send + Sync {
     /// Returns the addresses in the order in which they are to be dialled, each with `port`.
     ///
     /// # Errors
-    /// The look-up failed, found nothing, or took too long.
-    fn resolve(&self, host: &str, port: u16, by: Deadline) -> Result<Vec<SocketAddr>, ConnectError>;
+    /// The look-up failed, found nothing, took too long, or was cancelled.
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        by: Deadline,
+        cancel: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError>;
 }
 
 /// The operating system's resolver (getaddrinfo). Cloning shares its threads.
@@ -31,9 +40,9 @@ pub trait Resolve: Send + Sync {
 /// are never looked up.
 ///
 /// ```
-/// use conn::{Deadline, Resolve, SystemResolver};
+/// use conn::{CancelToken, Deadline, Resolve, SystemResolver};
 ///
-/// let addresses = SystemResolver::default().resolve("localhost", 80, Deadline::NEVER)?;
+/// let addresses = SystemResolver::default().resolve("localhost", 80, Deadline::NEVER, CancelToken::never())?;
 /// assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 80));
 /// # Ok::<_, conn::ConnectError>(())
 /// ```
@@ -83,13 +92,19 @@ impl fmt::Debug for SystemResolver {
 }
 
 impl Resolve for SystemResolver {
-    fn resolve(&self, host: &str, port: u16, by: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        by: Deadline,
+        cancel: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         let by = by.during(Phase::Resolve);
         by.remaining(SystemClock.now())?;
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let mut addresses = self.0.look_up(host, by)?;
+        let mut addresses = self.0.look_up(host, by, cancel)?;
         for address in &mut addresses {
             address.set_port(port);
         }
@@ -109,7 +124,8 @@ mod tests {
     #[test]
     fn addresses_stand_for_themselves() {
         for (host, address) in [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80")] {
-            let found = SystemResolver::default().resolve(host, 80, Deadline::NEVER).unwrap();
+            let found =
+                SystemResolver::default().resolve(host, 80, Deadline::NEVER, CancelToken::never()).unwrap();
             assert_eq!(found, [address.parse().unwrap()]);
         }
     }
@@ -117,14 +133,17 @@ mod tests {
     #[test]
     fn a_passed_deadline_fails_before_the_look_up() {
         let passed = Deadline::after(SystemClock.now(), Some(Duration::ZERO), Limit::Connect);
-        let error = SystemResolver::default().resolve("127.0.0.1", 80, passed).unwrap_err();
+        let error =
+            SystemResolver::default().resolve("127.0.0.1", 80, passed, CancelToken::never()).unwrap_err();
         assert_eq!(error.is_timeout().unwrap().phase, Phase::Resolve);
     }
 
     #[test]
     fn a_name_that_does_not_exist_says_so() {
         // A name with a NUL never reaches a server.
-        let error = SystemResolver::default().resolve("no\0name", 80, Deadline::NEVER).unwrap_err();
+        let error = SystemResolver::default()
+            .resolve("no\0name", 80, Deadline::NEVER, CancelToken::never())
+            .unwrap_err();
         assert_eq!(error.to_string(), "cannot resolve no\0name");
     }
 
@@ -132,7 +151,7 @@ mod tests {
     fn a_name_is_found_with_the_port_that_was_asked_for() {
         let own = SystemResolver::new(ResolverLimits::default());
         for resolver in [own, SystemResolver::default()] {
-            let found = resolver.resolve("localhost", 8080, Deadline::NEVER).unwrap();
+            let found = resolver.resolve("localhost", 8080, Deadline::NEVER, CancelToken::never()).unwrap();
             assert!(!found.is_empty());
             assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 8080));
         }

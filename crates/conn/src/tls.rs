@@ -1,24 +1,41 @@
 //! TLS by rustls, over any stream.
 
-use std::error::Error;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection, ProtocolVersion, Reader};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, Reader};
 
+use crate::cancel::Interrupt;
 use crate::clock::{Clock, SystemClock};
-use crate::deadline::{Deadline, Limit, Phase, TimedOut};
+use crate::deadline::{Deadline, Limit, Phase};
 use crate::error::{ConnectError, TlsError};
 use crate::transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
+mod chains;
 mod config;
+mod connector;
+mod failure;
+mod identity;
 mod incoming;
+mod key_usage;
+mod pins;
+mod revocation;
+mod roots;
+mod verifier;
 
-pub use config::{Roots, TlsConfig};
-use incoming::Incoming;
+pub use config::{Danger, PostQuantum, TlsConfig, TlsVersion};
+pub use connector::TlsConnector;
+pub use identity::ClientCertificate;
+use incoming::{Incoming, Opening};
+pub use pins::Pin;
+pub use revocation::Revocation;
+pub use roots::Roots;
 
 /// How many records a probe works through before it gives the connection up.
 const PROBE_RECORDS: usize = 16;
@@ -31,11 +48,12 @@ pub struct TlsTransport<T: Transport> {
     session: ClientConnection,
     incoming: Incoming,
     deadline: Deadline,
-    facts: PeerFacts,
+    facts: Arc<PeerFacts>,
 }
 
 impl<T: Transport> TlsTransport<T> {
-    /// Shakes hands with the server `name` (a DNS name or an IP address) over `inner`. No deadline is set afterwards.
+    /// Shakes hands with the server `name` (a DNS name or an IP address) over `inner`: that name is sent (SNI) and
+    /// verified, whatever host `inner` leads to. No deadline is set afterwards.
     ///
     /// # Errors
     /// [`ConnectError::Tls`] says what failed, [`ConnectError::Timeout`] that it took too long.
@@ -47,43 +65,47 @@ impl<T: Transport> TlsTransport<T> {
     ) -> Result<Self, ConnectError> {
         let by = by.during(Phase::Tls);
         let failed = |source| ConnectError::Tls { host: name.to_owned(), source };
-        // RFC 6066 section 3: without the trailing dot.
-        let server_name = ServerName::try_from(name.strip_suffix('.').unwrap_or(name).to_owned())
+        let server_name = ServerName::try_from(verified_name(name).to_owned())
             .map_err(|_| ConnectError::InvalidServerName { host: name.to_owned() })?;
         let session = ClientConnection::new(config, server_name)
-            .map_err(|error| failed(TlsError::Protocol { source: error.into() }))?;
-        let facts = inner.facts().clone();
+            .map_err(|error| failed(failure::explain(error, name)))?;
+        let facts = Arc::clone(inner.facts());
         let mut this = Self { inner, session, incoming: Incoming::default(), deadline: by, facts };
         this.inner.set_deadline(by);
-        if let Err(error) = this.shake_hands() {
-            return Err(match TimedOut::in_io(&error) {
-                Some(timed_out) => timed_out.into(),
-                None => failed(tls_error(error, name)),
+        if let Err(error) = this.shake_hands(name) {
+            return Err(match error {
+                Broken::Stream(error) => match ConnectError::ended(&error) {
+                    Some(ended) => ended,
+                    None => failed(failure::broken(error)),
+                },
+                Broken::Session(error) => failed(error),
             });
         }
         // The handshake's limit says nothing about what comes.
         this.set_deadline(Deadline::NEVER);
-        this.facts.tls = Some(TlsFacts {
-            version: this.session.protocol_version().map(version_name).unwrap_or_default(),
-            cipher_suite: this
-                .session
-                .negotiated_cipher_suite()
-                .map(|suite| format!("{:?}", suite.suite()))
-                .unwrap_or_default(),
-            alpn: this.session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
-        });
+        let tls = Some(facts_of(&this.session));
+        this.facts = Arc::new(PeerFacts { tls, ..PeerFacts::clone(&this.facts) });
         Ok(this)
     }
 
-    fn shake_hands(&mut self) -> io::Result<()> {
+    fn shake_hands(&mut self, name: &str) -> Result<(), Broken> {
+        let mut opening = Opening::default();
         while self.session.is_handshaking() {
             if self.session.wants_write() {
                 self.send_records()?;
-            } else if self.receive_records()? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                continue;
+            }
+            if opening.receive(&mut self.inner, &mut self.session)? == 0 {
+                return Err(Broken::Stream(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if let Err(error) = self.session.process_new_packets() {
+                // The peer is told why, if that costs no waiting.
+                self.try_send_records();
+                let other = failure::not_tls(opening.began());
+                return Err(Broken::Session(other.unwrap_or_else(|| failure::explain(error, name))));
             }
         }
-        self.send_records()
+        Ok(self.send_records()?)
     }
 
     /// Reads what `inner` has and decrypts it; 0 at the end of the stream.
@@ -92,8 +114,10 @@ impl<T: Transport> TlsTransport<T> {
         if let Err(error) = self.session.process_new_packets() {
             // The peer is told why, if that costs no waiting.
             self.try_send_records();
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            // No certificate is verified after the handshake, so the name matters no more.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, failure::explain(error, "")));
         }
+        self.incoming.release(&mut self.session);
         Ok(n)
     }
 
@@ -248,8 +272,12 @@ impl<T: Transport> Transport for TlsTransport<T> {
         }
     }
 
-    fn facts(&self) -> &PeerFacts {
+    fn facts(&self) -> &Arc<PeerFacts> {
         &self.facts
+    }
+
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        self.inner.interrupter()
     }
 
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
@@ -284,61 +312,68 @@ impl<T: Transport> Drop for TlsTransport<T> {
     }
 }
 
+/// What ended a handshake.
+enum Broken {
+    /// The stream below.
+    Stream(io::Error),
+    /// One of the two sides.
+    Session(TlsError),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Stream(error)
+    }
+}
+
+/// Leaves what a certificate can hold.
+fn verified_name(host: &str) -> &str {
+    // RFC 6066 section 3: without the trailing dot.
+    let name = host.strip_suffix('.').unwrap_or(host);
+    // RFC 4007 section 11.2: a zone means something on this machine alone.
+    match name.split_once('%') {
+        Some((address, _)) if address.parse::<Ipv6Addr>().is_ok() => address,
+        _ => name,
+    }
+}
+
+fn facts_of(session: &ClientConnection) -> TlsFacts {
+    let suite = session.negotiated_cipher_suite().map(|suite| suite.suite());
+    let group = session.negotiated_key_exchange_group().map(SupportedKxGroup::name);
+    let or_debug = |name: Option<&'static str>, debug: String| name.map_or(Cow::Owned(debug), Cow::Borrowed);
+    TlsFacts {
+        version: session.protocol_version().map(version_name).unwrap_or_default(),
+        cipher_suite: suite.map(|suite| or_debug(suite.as_str(), format!("{suite:?}"))).unwrap_or_default(),
+        key_exchange: group.map(|group| or_debug(group.as_str(), format!("{group:?}"))),
+        alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        peer_chain: chains::shared(session.peer_certificates().unwrap_or_default()),
+    }
+}
+
 /// Names a version as people and tools do.
-fn version_name(version: ProtocolVersion) -> String {
+fn version_name(version: ProtocolVersion) -> Cow<'static, str> {
     match version {
-        ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
-        ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
-        other => format!("{other:?}"),
+        ProtocolVersion::TLSv1_2 => Cow::Borrowed("TLSv1.2"),
+        ProtocolVersion::TLSv1_3 => Cow::Borrowed("TLSv1.3"),
+        other => Cow::Owned(format!("{other:?}")),
     }
 }
 
-fn tls_error(error: io::Error, name: &str) -> TlsError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe => return TlsError::PeerClosed,
-        _ => {}
-    }
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => certificate_error(reason, name),
-        Some(error @ rustls::Error::NoCertificatesPresented) => {
-            TlsError::Certificate { source: error.clone().into() }
-        }
-        Some(error) => TlsError::Protocol { source: error.clone().into() },
-        None => TlsError::Io { source: error },
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn certificate_error(reason: &CertificateError, name: &str) -> TlsError {
-    let between = |later: u64, earlier: u64| Some(Duration::from_secs(later.saturating_sub(earlier)));
-    match reason {
-        CertificateError::UnknownIssuer => TlsError::UnknownIssuer,
-        CertificateError::Expired => TlsError::Expired { ago: None },
-        CertificateError::ExpiredContext { time, not_after } => {
-            TlsError::Expired { ago: between(time.as_secs(), not_after.as_secs()) }
-        }
-        CertificateError::NotValidYet => TlsError::NotValidYet { begins_in: None },
-        CertificateError::NotValidYetContext { time, not_before } => {
-            TlsError::NotValidYet { begins_in: between(not_before.as_secs(), time.as_secs()) }
-        }
-        CertificateError::NotValidForName => {
-            TlsError::WrongName { expected: name.to_owned(), presented: Vec::new() }
-        }
-        CertificateError::NotValidForNameContext { presented, .. } => TlsError::WrongName {
-            expected: name.to_owned(),
-            presented: presented.iter().map(|text| bare_name(text)).collect(),
-        },
-        other => {
-            let source: Box<dyn Error + Send + Sync> = rustls::Error::from(other.clone()).into();
-            TlsError::Certificate { source }
+    #[test]
+    fn a_name_is_verified_without_its_trailing_dot_and_its_zone() {
+        for (host, expected) in [
+            ("example.com", "example.com"),
+            ("example.com.", "example.com"),
+            ("example.com..", "example.com."),
+            ("fe80::1%eth0", "fe80::1"),
+            ("a%b", "a%b"),
+        ] {
+            assert_eq!(verified_name(host), expected);
         }
     }
-}
-
-/// Takes the name out of rustls's `DnsName("example.com")`; what does not look so stays as it is.
-fn bare_name(text: &str) -> String {
-    let inner = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(text);
-    inner.trim_matches('"').to_owned()
 }

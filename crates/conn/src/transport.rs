@@ -1,15 +1,20 @@
 //! The byte stream that everything above reads and writes.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::cancel::Interrupt;
 use crate::deadline::Deadline;
 
 /// A connected, blocking, bidirectional byte stream with a deadline.
 ///
 /// `read` and `write` wait no longer than the deadline that was set last; when it passes they fail with an
 /// [`io::ErrorKind::TimedOut`] that holds a [`TimedOut`](crate::TimedOut). `read` returns 0 at the end of the
-/// stream. An interrupted call is resumed inside.
+/// stream. A system call that a signal interrupts is resumed inside.
 ///
 /// Whoever wraps another transport passes `write_vectored` and [`read_spare`](Self::read_spare) on too: their defaults work,
 /// and cost a system call more and a copy more.
@@ -27,8 +32,14 @@ pub trait Transport: Read + Write + Send {
     /// The deadline passed, or waiting failed.
     fn ready(&mut self, want: Interest, by: Deadline) -> io::Result<Interest>;
 
-    /// Returns what is known of the connection's ends.
-    fn facts(&self) -> &PeerFacts;
+    /// Returns what is known of the connection's ends. It is shared, so that it can be kept without a copy.
+    fn facts(&self) -> &Arc<PeerFacts>;
+
+    /// Returns what ends a read or a write from another thread, if the stream can be ended so: it fails with
+    /// [`Cancelled`](crate::Cancelled) then, and the connection is lost. Default none.
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        None
+    }
 
     /// Reads into the spare capacity of `into` and appends what came; returns 0 at the end of the stream or without
     /// spare capacity.
@@ -89,22 +100,43 @@ impl Interest {
 pub struct PeerFacts {
     /// Our own address.
     pub local: Option<SocketAddr>,
-    /// The address that was dialled.
+    /// The address that was dialled: the first proxy's where there is one.
     pub peer: Option<SocketAddr>,
+    /// The Unix domain socket that was dialled, in place of an address.
+    pub path: Option<PathBuf>,
     /// The TLS session, if there is one.
     pub tls: Option<TlsFacts>,
 }
 
-/// What a TLS handshake agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a TLS handshake agreed on. It is put together once for each connection.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsFacts {
     /// The protocol version, as in `TLSv1.3`.
-    pub version: String,
+    pub version: Cow<'static, str>,
     /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
-    pub cipher_suite: String,
+    pub cipher_suite: Cow<'static, str>,
+    /// The group of the key exchange, as in `X25519MLKEM768`; a resumed session of TLS 1.2 has none.
+    pub key_exchange: Option<Cow<'static, str>>,
     /// The application protocol that the server chose.
     pub alpn: Option<String>,
+    /// Whether an earlier session was resumed. Its certificates are then those of `peer_chain`.
+    pub resumed: bool,
+    /// The certificates that the server sent, in DER, its own first. Connections to one server share them.
+    pub peer_chain: Arc<[Vec<u8>]>,
+}
+
+impl fmt::Debug for TlsFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsFacts")
+            .field("version", &self.version)
+            .field("cipher_suite", &self.cipher_suite)
+            .field("key_exchange", &self.key_exchange)
+            .field("alpn", &self.alpn)
+            .field("resumed", &self.resumed)
+            .field("peer_chain", &format_args!("{} certificates", self.peer_chain.len()))
+            .finish()
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
@@ -120,8 +152,12 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
         (**self).ready(want, by)
     }
 
-    fn facts(&self) -> &PeerFacts {
+    fn facts(&self) -> &Arc<PeerFacts> {
         (**self).facts()
+    }
+
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        (**self).interrupter()
     }
 
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {

@@ -1,15 +1,15 @@
 //! Which addresses a connector dials, and when, on the loopback interface.
 #![expect(clippy::unwrap_used, reason = "test code fails loudly")]
 
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{
-    AddressPolicy, Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig, Deadline,
-    DenyReason, Limit, Network, Origin, Phase, Resolve, Route,
+    AddressPolicy, CancelToken, Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig,
+    Deadline, DenyReason, Limit, Network, Origin, Phase, Resolve, Route,
 };
-use socket2::{Domain, Socket, Type};
+use testkit::fault::BlackHole;
 
 const LONG: Duration = Duration::from_secs(5);
 const STAGGER: Duration = Duration::from_millis(250);
@@ -18,7 +18,13 @@ const STAGGER: Duration = Duration::from_millis(250);
 struct Fixed(Vec<SocketAddr>);
 
 impl Resolve for Fixed {
-    fn resolve(&self, _: &str, _: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        _: &str,
+        _: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         Ok(self.0.clone())
     }
 }
@@ -49,30 +55,11 @@ fn refusing() -> SocketAddr {
     listening().1
 }
 
-/// An address whose packets get no answer: a listener whose queue is full.
-struct BlackHole {
-    address: SocketAddr,
-    _listener: Socket,
-    _queued: Vec<TcpStream>,
-}
-
-impl BlackHole {
-    fn open() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50));
-        let queued = std::iter::from_fn(|| connect().ok()).collect();
-        Self { address, _listener: listener, _queued: queued }
-    }
-}
-
 #[test]
 fn an_address_that_never_answers_costs_one_stagger() {
-    let (hole, (_listener, good)) = (BlackHole::open(), listening());
+    let (hole, (_listener, good)) = (BlackHole::v4(), listening());
     let started = Instant::now();
-    let connected = connect(config(&[hole.address, good]), "example.com", LONG).unwrap();
+    let connected = connect(config(&[hole.addr(), good]), "example.com", LONG).unwrap();
     let took = started.elapsed();
     assert_eq!(peer(&connected), good);
     assert!(took >= STAGGER && took < Duration::from_millis(400), "{took:?}");
@@ -80,8 +67,8 @@ fn an_address_that_never_answers_costs_one_stagger() {
 
 #[test]
 fn the_stagger_can_be_set() {
-    let (hole, (_listener, good)) = (BlackHole::open(), listening());
-    let mut config = config(&[hole.address, good]);
+    let (hole, (_listener, good)) = (BlackHole::v4(), listening());
+    let mut config = config(&[hole.addr(), good]);
     config.tcp.stagger = Duration::from_millis(20);
     let started = Instant::now();
     assert_eq!(peer(&connect(config, "example.com", LONG).unwrap()), good);
@@ -119,8 +106,8 @@ fn all_that_refuse_are_listed_in_order() {
 
 #[test]
 fn the_deadline_ends_the_search_and_the_error_lists_who_did_not_answer() {
-    let (one, two, refusing) = (BlackHole::open(), BlackHole::open(), refusing());
-    let mut config = config(&[one.address, refusing, two.address]);
+    let (one, two, refusing) = (BlackHole::v4(), BlackHole::v4(), refusing());
+    let mut config = config(&[one.addr(), refusing, two.addr()]);
     config.tcp.stagger = Duration::from_millis(20);
     let (started, allowed) = (Instant::now(), Duration::from_millis(100));
     let error = connect(config, "example.com", allowed).unwrap_err();
@@ -133,8 +120,8 @@ fn the_deadline_ends_the_search_and_the_error_lists_who_did_not_answer() {
     );
     let text = error.to_string();
     for part in [
-        format!("cannot connect to http://example.com: {}: no answer yet; {refusing}: ", one.address),
-        format!("{}: no answer yet; timed out while connecting", two.address),
+        format!("cannot connect to example.com:80: {}: no answer yet; {refusing}: ", one.addr()),
+        format!("{}: no answer yet; timed out while connecting", two.addr()),
     ] {
         assert!(text.contains(&part), "{text}");
     }

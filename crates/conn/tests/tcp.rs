@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{
-    Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig, Deadline, Interest, Limit,
-    Liveness, Origin, Phase, Resolve, Route, TimedOut, Transport,
+    CancelToken, Connect, ConnectError, ConnectRequest, Connected, Connector, ConnectorConfig, Deadline,
+    Interest, Limit, Liveness, Origin, Phase, Resolve, Route, TimedOut, Transport,
 };
 use testkit::peer::{Script, ScriptedListener};
 
@@ -18,7 +18,13 @@ const LONG: Duration = Duration::from_secs(5);
 struct Fixed(Vec<SocketAddr>);
 
 impl Resolve for Fixed {
-    fn resolve(&self, _: &str, _: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        _: &str,
+        _: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         Ok(self.0.clone())
     }
 }
@@ -51,7 +57,7 @@ fn a_refused_connection_lists_every_address() {
     let (a, b) = (refusing(), refusing());
     let error = connect_to(&[a, b]).unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with(&format!("cannot connect to http://example.com: {a}: ")), "{text}");
+    assert!(text.starts_with(&format!("cannot connect to example.com:80: {a}: ")), "{text}");
     assert!(text.contains(&format!("; {b}: ")) && text.contains("refused"), "{text}");
     assert_eq!(error.is_timeout(), None);
 }

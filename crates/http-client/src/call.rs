@@ -1,16 +1,20 @@
 //! What the user asked for, as a state machine over one or more exchanges.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use conn::Route;
+use conn::{CancelToken, Route};
+use url::Url;
 use wire::{Exchange, Headers, Method, RequestHead, ResponseHead};
 
-use crate::body::Source;
+use crate::body::{Body, Source};
 use crate::config::ClientConfig;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, RedirectError};
 pub use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
+use crate::policy::reask::{Circumstances, Reask, Reasked};
+use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
 pub use crate::policy::replay::Lost;
 use crate::policy::replay::{is_idempotent, replay};
 use crate::request::Request;
@@ -27,7 +31,13 @@ pub struct Call {
     started: Instant,
     state: State,
     attempts: u32,
+    /// The present hop was replayed.
     replayed: bool,
+    /// What the present hop was asked again for.
+    reasked: Reasked,
+    /// A server refused the expectation.
+    without_expect: bool,
+    trail: Trail,
 }
 
 #[derive(Debug)]
@@ -43,6 +53,52 @@ enum State {
     },
     Answered,
     Failed(Error),
+}
+
+/// What a driver does with a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Give it to the user: the call is over.
+    Deliver,
+    /// Drop its content, and step again.
+    Discard,
+}
+
+/// What is known of a response besides its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The connection was idle before the request.
+    pub is_reused: bool,
+    /// The request was sent to its end.
+    pub is_sent: bool,
+}
+
+impl Answered {
+    /// States the facts.
+    #[must_use]
+    pub fn new(is_reused: bool, is_sent: bool) -> Self {
+        Self { is_reused, is_sent }
+    }
+}
+
+/// The way of a call to its response.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// The URL that answered; none where no URL was asked for.
+    pub(crate) url: Option<Url>,
+    pub(crate) history: Vec<Passed>,
+}
+
+/// A response on the way: a redirect that was followed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Passed {
+    /// The URL that answered so.
+    pub url: Url,
+    /// Its head.
+    pub head: ResponseHead,
 }
 
 /// What a driver does next.
@@ -80,7 +136,7 @@ impl Call {
         let origin = prepare::origin(&request.url).map_err(|error| {
             error.for_request(prepare::label_url(request.method.as_str(), &request.url), 1)
         })?;
-        let route = Route::new(origin);
+        let route = config.route(origin);
         Ok(Self {
             request,
             route,
@@ -89,6 +145,9 @@ impl Call {
             state: State::Ready { fresh: false },
             attempts: 0,
             replayed: false,
+            reasked: Reasked::default(),
+            without_expect: false,
+            trail: Trail::default(),
         })
     }
 
@@ -116,16 +175,70 @@ impl Call {
     pub fn begin(&self, now: SystemTime, fields: &mut Headers, out: &mut Vec<u8>) -> Result<Exchange, Error> {
         let cookies = prepare::cookies(&self.config, &self.request.url, now);
         prepare::fields(&self.config.headers, &self.request.headers, cookies.as_deref(), fields);
+        if self.without_expect {
+            fields.remove("expect");
+        }
         let head = RequestHead::new(&self.request.method, self.target(), fields)
             .with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
         Ok(exchange.with_leniency(self.config.leniency))
     }
 
-    /// Takes note of the final response head: it goes to the user.
-    pub fn on_response(&mut self, head: &ResponseHead, now: SystemTime) {
+    /// Takes note of the final response head, and says what becomes of it.
+    pub fn on_response(&mut self, head: &ResponseHead, answered: Answered, now: SystemTime) -> Verdict {
         prepare::store_cookies(&self.config, &self.request.url, &head.headers, now);
-        self.state = State::Answered;
+        let circumstances = Circumstances {
+            is_reused: answered.is_reused,
+            is_sent: answered.is_sent,
+            expects: !self.without_expect && self.request.headers.contains("expect"),
+            is_replayable: self.request.body.is_replayable(),
+        };
+        if let Some(reask) = self.reasked.judge(head.status, circumstances) {
+            self.without_expect |= reask == Reask::WithoutExpect;
+            self.state = State::Ready { fresh: reask == Reask::Elsewhere };
+            return Verdict::Discard;
+        }
+        let asked = Asked {
+            method: &self.request.method,
+            url: &self.request.url,
+            is_replayable: circumstances.is_replayable,
+            followed: u32::try_from(self.trail.history.len()).unwrap_or(u32::MAX),
+        };
+        let policy = self.request.redirect.as_ref().unwrap_or(&self.config.redirect);
+        match redirect(asked, head.status, head.headers.get("location"), policy) {
+            Redirect::Deliver(_) => {
+                self.state = State::Answered;
+                Verdict::Deliver
+            }
+            Redirect::Refuse(reason) => {
+                let error = Error::new(ErrorKind::Redirect, RedirectError { reason, head: head.clone() });
+                self.state = State::Failed(error.for_request(self.label(), self.attempts));
+                Verdict::Discard
+            }
+            Redirect::Follow(hop) => {
+                self.state = match self.follow(hop, head) {
+                    Ok(()) => State::Ready { fresh: false },
+                    Err(error) => State::Failed(error),
+                };
+                Verdict::Discard
+            }
+        }
+    }
+
+    /// Makes the next hop the request.
+    fn follow(&mut self, hop: Hop, head: &ResponseHead) -> Result<(), Error> {
+        let origin =
+            prepare::origin(&hop.url).map_err(|error| error.for_request(self.label(), self.attempts))?;
+        carry_over(&mut self.request.headers, &hop);
+        if !hop.keeps_content {
+            self.request.body = Body::empty();
+        }
+        self.route = self.config.route(origin);
+        self.request.method = hop.method;
+        let url = mem::replace(&mut self.request.url, hop.url);
+        self.trail.history.push(Passed { url, head: head.clone() });
+        (self.replayed, self.reasked) = (false, Reasked::default());
+        Ok(())
     }
 
     /// Takes note that the attempt failed; `lost` tells how far it came on its connection, if it had one.
@@ -141,11 +254,17 @@ impl Call {
                 self.replayed = true;
                 State::Ready { fresh: true }
             }
-            Some(Err(_)) | None => {
-                let label = prepare::label(self.request.method.as_str(), self.route.origin(), self.target());
-                State::Failed(error.for_request(label, self.attempts))
-            }
+            Some(Err(_)) | None => State::Failed(error.for_request(self.label(), self.attempts)),
         };
+    }
+
+    /// Gives the way to the response away.
+    pub(crate) fn into_trail(self) -> Trail {
+        Trail { url: Some(self.request.url), ..self.trail }
+    }
+
+    fn label(&self) -> String {
+        prepare::label(self.request.method.as_str(), self.route.origin(), self.target())
     }
 
     /// Returns the request's method.
@@ -158,6 +277,12 @@ impl Call {
     #[must_use]
     pub fn target(&self) -> &str {
         prepare::target(&self.request.url)
+    }
+
+    /// Returns what ends the call early.
+    #[must_use]
+    pub fn cancel(&self) -> &CancelToken {
+        self.request.cancel.as_ref().unwrap_or(&self.config.cancel)
     }
 
     /// Lends the content to send.
@@ -173,7 +298,6 @@ mod tests {
     use wire::ParseError;
 
     use super::*;
-    use crate::body::Body;
 
     fn call(method: &str, body: Body) -> (Call, Instant) {
         let now = Instant::now();
@@ -252,7 +376,9 @@ mod tests {
             assert!(matches!(call.step(now), Step::Attempt(_)));
         }
         assert_eq!(call.attempts, 1);
-        call.on_response(&ResponseHead::default(), SystemTime::UNIX_EPOCH);
+        let answered = Answered::new(false, true);
+        let verdict = call.on_response(&ResponseHead::default(), answered, SystemTime::UNIX_EPOCH);
+        assert_eq!(verdict, Verdict::Deliver);
         assert!(matches!(call.step(now), Step::Done));
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conn::{Connect, Timeouts};
+use conn::{CancelToken, Connect, ConnectRequest, ConnectionPool, PoolSnapshot, Timeouts};
 use wire::Method;
 
 use crate::body::Body;
@@ -14,6 +14,8 @@ use crate::config::ClientConfig;
 use crate::driver::{self, Shared};
 use crate::error::Error;
 use crate::lease::Depot;
+use crate::policy::deadlines::Deadlines;
+use crate::policy::prepare;
 use crate::request::{IntoUrl, Request};
 use crate::response::Response;
 
@@ -54,8 +56,10 @@ impl Client {
     }
 
     fn assemble(config: ClientConfig, connect: Result<Arc<dyn Connect>, Error>) -> Self {
-        let depot = Arc::new(Depot::new(config.pool, Arc::clone(&config.clock)));
-        Self { shared: Arc::new(Shared { config: Arc::new(config), connect, depot }) }
+        let pool =
+            connect.map(|connect| ConnectionPool::new(connect, config.pool, Arc::clone(&config.clock)));
+        let depot = Arc::new(Depot::new(pool));
+        Self { shared: Arc::new(Shared { config: Arc::new(config), depot }) }
     }
 
     /// Begins a GET request.
@@ -87,7 +91,29 @@ impl Client {
         driver::run(Call::new(request, config, now)?, &self.shared)
     }
 
-    /// Closes every idle connection.
+    /// Connects to the origin of `url` ahead of time, until `connections` idle ones are there or the pool's limits allow no
+    /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`] together.
+    ///
+    /// # Errors
+    /// The URL names no origin, or a connection could not be made; those before it stay.
+    pub fn warm(&self, url: impl IntoUrl, connections: usize) -> Result<usize, Error> {
+        let request = Request::new(Method::HEAD, url)?;
+        let Shared { config, depot } = &*self.shared;
+        let route = config.route(prepare::origin(&request.url)?);
+        let now = config.clock.now();
+        let deadline = Deadlines::new(config.timeouts, now, now).connect(now);
+        depot
+            .warm(&ConnectRequest::new(&route, deadline).cancelled_by(&config.cancel), connections)
+            .map_err(|error| error.for_request(format!("connection to {}", route.origin()), 1))
+    }
+
+    /// Returns the pool in numbers: what is idle, active and waiting, and what has happened so far.
+    #[must_use]
+    pub fn pool(&self) -> PoolSnapshot {
+        self.shared.depot.snapshot()
+    }
+
+    /// Closes every idle connection. Those in use come back.
     pub fn close_idle(&self) {
         self.shared.depot.close_idle();
     }
@@ -140,6 +166,14 @@ impl RequestBuilder<'_> {
     pub fn timeouts(self, timeouts: Timeouts) -> Self {
         self.with(|request| {
             request.timeouts = Some(timeouts);
+            Ok(())
+        })
+    }
+
+    /// Ends the call early when the token is cancelled, from any thread, up to the last byte of the response.
+    pub fn cancelled_by(self, token: &CancelToken) -> Self {
+        self.with(|request| {
+            request.cancel = Some(token.clone());
             Ok(())
         })
     }

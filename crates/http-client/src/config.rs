@@ -2,11 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conn::{
-    AddressPolicy, Clock, Connect, PoolLimits, Resolve, SystemClock, SystemResolver, TcpOptions, Timeouts,
+    AddressPolicy, CancelToken, Clock, Connect, Origin, PoolLimits, Resolve, Route, SystemClock,
+    SystemResolver, TcpOptions, Timeouts,
 };
 use wire::{Headers, Leniency};
+
+mod redirect;
+
+pub use redirect::RedirectPolicy;
 
 /// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
 ///
@@ -32,8 +38,12 @@ pub struct ClientConfig {
     pub leniency: Leniency,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
-    /// How many idle connections a client keeps, and how long. A [`Connection`](crate::Connection) has no pool.
+    /// How many connections a client keeps and uses at once, and how long. A [`Connection`](crate::Connection) has no
+    /// pool.
     pub pool: PoolLimits,
+    /// Which redirects a client follows. Default: 10 of them, never from `https` to `http`. A
+    /// [`Connection`](crate::Connection) follows none.
+    pub redirect: RedirectPolicy,
     /// Options of TCP sockets.
     pub tcp: TcpOptions,
     /// Looks up names. Default [`SystemResolver`]; [`conn::Overrides`] knows some names itself.
@@ -49,6 +59,12 @@ pub struct ClientConfig {
     pub cookies: Option<cookies::Jar>,
     /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. Default true.
     pub auto_open: bool,
+    /// Decides the way to an origin: through a proxy, to another place, over a Unix domain socket. Default none: straight
+    /// there.
+    pub routes: Option<Arc<dyn Fn(Origin) -> Route + Send + Sync>>,
+    /// Ends everything that waits, from any thread: the one call of a [`Connection`](crate::Connection), all calls of a
+    /// client that have no token of their own. Default: cannot be cancelled.
+    pub cancel: CancelToken,
     /// Makes connections in place of TCP and TLS; `tcp`, `tls`, `resolver` and `address_policy` are not looked at
     /// then. Default none.
     pub connect: Option<Arc<dyn Connect>>,
@@ -64,6 +80,8 @@ pub struct Limits {
     pub message: wire::Limits,
     /// Bytes of an unread body that are read and dropped so that a connection can be used again. Default 64 KiB.
     pub drain: u64,
+    /// How long a client waits for such bytes. Default 50 ms.
+    pub drain_for: Duration,
     /// Bytes of content that [`Response::bytes`](crate::Response::bytes) and [`text`](crate::Response::text) hold in
     /// memory. Default 64 MiB.
     pub buffered: u64,
@@ -71,11 +89,21 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message: wire::Limits::default(), drain: 64 << 10, buffered: 64 << 20 }
+        Self {
+            message: wire::Limits::default(),
+            drain: 64 << 10,
+            drain_for: Duration::from_millis(50),
+            buffered: 64 << 20,
+        }
     }
 }
 
 impl ClientConfig {
+    /// Returns the way to an origin.
+    pub(crate) fn route(&self, origin: Origin) -> Route {
+        self.routes.as_ref().map_or_else(|| Route::new(origin.clone()), |routes| routes(origin.clone()))
+    }
+
     /// Tells whether cookies are kept.
     pub(crate) fn keeps_cookies(&self) -> bool {
         #[cfg(feature = "cookies")]
@@ -99,6 +127,7 @@ impl Default for ClientConfig {
             limits: Limits::default(),
             leniency: Leniency::default(),
             headers,
+            redirect: RedirectPolicy::default(),
             pool: PoolLimits::default(),
             tcp: TcpOptions::default(),
             resolver: Arc::new(SystemResolver::default()),
@@ -108,6 +137,8 @@ impl Default for ClientConfig {
             #[cfg(feature = "cookies")]
             cookies: None,
             auto_open: true,
+            routes: None,
+            cancel: CancelToken::never().clone(),
             connect: None,
             clock: Arc::new(SystemClock),
         }
@@ -121,6 +152,7 @@ impl fmt::Debug for ClientConfig {
             .field("limits", &self.limits)
             .field("leniency", &self.leniency)
             .field("headers", &self.headers)
+            .field("redirect", &self.redirect)
             .field("pool", &self.pool)
             .field("tcp", &self.tcp)
             .field("address_policy", &self.address_policy)

@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
-use crate::link::Link;
+use crate::link::{Link, Provenance};
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::response::Response;
@@ -91,10 +91,30 @@ impl Connection {
     /// # Errors
     /// The TLS settings cannot be used, or no connection can be made.
     pub fn open(origin: &Origin, config: ClientConfig) -> Result<Self, Error> {
+        let route = config.route(origin.clone());
+        Self::along(route, config)
+    }
+
+    /// Connects along a route: through a proxy, to another place than the origin's, or over a Unix domain socket.
+    ///
+    /// ```no_run
+    /// use http_client::conn::{DialTo, Origin, Route};
+    /// use http_client::{ClientConfig, Connection};
+    ///
+    /// let socket = DialTo::Unix("/run/service.sock".into());
+    /// let route = Route::new(Origin::http("localhost")?).dialling(socket);
+    /// let mut connection = Connection::along(route, ClientConfig::default())?;
+    /// connection.request("GET", "/status")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn along(route: Route, config: ClientConfig) -> Result<Self, Error> {
         let now = config.clock.now();
         let mut connection = Self {
             link: Link::default(),
-            route: Route::new(origin.clone()),
+            route,
             connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
@@ -276,7 +296,7 @@ impl Connection {
         self.state = State::Idle;
         let now = self.config.clock.now();
         let deadline = Deadlines::new(self.config.timeouts, now, now).close(now);
-        let Some((mut transport, _)) = self.link.detach() else { return Ok(()) };
+        let Some(mut transport) = self.link.detach() else { return Ok(()) };
         transport.set_deadline(deadline);
         transport.close().map_err(Error::transport)
     }
@@ -309,11 +329,13 @@ impl Connection {
     }
 
     fn dial(&mut self) -> Result<(), Error> {
-        let request = ConnectRequest::new(&self.route, self.deadlines.connect(self.config.clock.now()));
+        let by = self.deadlines.connect(self.config.clock.now());
+        let request = ConnectRequest::new(&self.route, by).cancelled_by(&self.config.cancel);
         let connected = self.connect.connect(&request).map_err(|error| {
             Error::from(error).for_request(format!("connection to {}", self.route.origin()), 1)
         })?;
-        self.link.attach(connected.transport, 0);
+        let made = Provenance { dial: connected.timings, ..Provenance::default() };
+        self.link.attach(connected.transport, made, &self.config.cancel);
         Ok(())
     }
 

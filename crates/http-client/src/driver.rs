@@ -5,17 +5,15 @@ use std::sync::Arc;
 use conn::{Connect, ConnectRequest, Connector, ConnectorConfig};
 use tracing::debug;
 
-use crate::call::{Attempt, Call, Lost, Step};
+use crate::call::{Attempt, Call, Lost, Step, Verdict};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
-use crate::lease::{Depot, Lease, Pooled};
+use crate::lease::{Depot, Lease};
 use crate::response::Response;
 
 /// What all calls of a client share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<ClientConfig>,
-    /// Or why there is none.
-    pub(crate) connect: Result<Arc<dyn Connect>, Error>,
     pub(crate) depot: Arc<Depot>,
 }
 
@@ -36,7 +34,8 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
     loop {
         match call.step(shared.config.clock.now()) {
             Step::Attempt(attempt) => match try_once(&mut call, &attempt, shared) {
-                Ok(response) => return Ok(response),
+                Ok(Some(response)) => return Ok(response.with_trail(call.into_trail())),
+                Ok(None) => {}
                 Err(Failure { error, lost }) => {
                     debug!(%error, ?lost, "an attempt failed");
                     call.on_failure(error, lost);
@@ -49,22 +48,21 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
     }
 }
 
-fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Response<'static>, Failure> {
+fn try_once(
+    call: &mut Call,
+    attempt: &Attempt,
+    shared: &Shared,
+) -> Result<Option<Response<'static>>, Failure> {
     let clock = &*shared.config.clock;
     let Attempt { route, fresh, deadlines, number } = attempt;
-    let mut lease = Pooled::new(shared.depot.shell(), Arc::clone(&shared.depot), route.clone());
+    let mut lease = shared.depot.shell();
     let link = lease.link();
     link.prepare(call.method(), route, call.target(), *number);
     let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
 
-    let idle = if *fresh { None } else { shared.depot.idle(route) };
-    if let Some((transport, served)) = idle {
-        link.attach(transport, served);
-    } else {
-        let request = ConnectRequest::new(route, deadlines.connect(clock.now()));
-        let connect = shared.connect.as_ref().map_err(Clone::clone)?;
-        link.attach(connect.connect(&request).map_err(Error::from)?.transport, 0);
-    }
+    let by = deadlines.connect(clock.now());
+    lease.connect(&ConnectRequest::new(route, by).cancelled_by(call.cancel()), *fresh)?;
+    let link = lease.link();
     link.begin(exchange);
     debug!(
         { http.request.method = %call.method(), server.address = route.origin().host_str(),
@@ -75,9 +73,16 @@ fn try_once(call: &mut Call, attempt: &Attempt, shared: &Shared) -> Result<Respo
     if let Err(error) = sent.and_then(|()| link.receive_head(deadlines, clock)) {
         return Err(Failure { error, lost: Some(link.lost()) });
     }
-    call.on_response(&link.message.head, clock.wall());
+    let limits = &shared.config.limits;
+    if call.on_response(&link.message.head, link.answered(), clock.wall()) == Verdict::Discard {
+        debug!({ http.response.status_code = link.message.head.status.as_u16() }, "the call goes on");
+        // What is left decides whether the connection can be used again.
+        let briefly = deadlines.briefly(clock.now(), limits.drain_for);
+        link.drain(limits.drain, &briefly, clock);
+        return Ok(None);
+    }
     let clock = Arc::clone(&shared.config.clock);
-    Ok(Response::new(Lease::Pooled(lease), *deadlines, clock, shared.config.limits.buffered))
+    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits.buffered)))
 }
 
 impl ClientConfig {
@@ -91,7 +96,7 @@ impl ClientConfig {
             return Ok(Arc::clone(own));
         }
         let mut settings = ConnectorConfig::default();
-        settings.tcp = self.tcp;
+        settings.tcp = self.tcp.clone();
         settings.resolver = Arc::clone(&self.resolver);
         settings.policy = self.address_policy.clone();
         settings.clock = Arc::clone(&self.clock);

@@ -1,12 +1,16 @@
 //! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
 
+mod redirect;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use conn::{ConnectError, Limit, Phase, TimedOut};
+use conn::{Cancelled, ConnectError, Limit, Phase, TimedOut};
 use wire::{ParseError, RequestError};
+
+pub use redirect::{RedirectError, RefusedRedirect};
 
 /// Says what went wrong, for which request, and why.
 ///
@@ -38,10 +42,14 @@ pub enum ErrorKind {
     Certificate,
     /// A deadline passed; [`Error::phase`] tells during what.
     Timeout,
+    /// The [token](conn::CancelToken) of the request was cancelled.
+    Cancelled,
     /// The connection broke.
     Disconnected,
     /// The peer broke the protocol, or sent more than a limit allows.
     Protocol,
+    /// A redirect was refused, or there were too many; the source is a [`RedirectError`](crate::RedirectError).
+    Redirect,
     /// The response ended before it was complete.
     Truncated,
     /// The reader that was to give the request's content failed.
@@ -126,8 +134,17 @@ impl Error {
         self.0.attempts
     }
 
-    fn timed_out(&self) -> Option<TimedOut> {
+    /// Returns all that is known of the deadline that passed: phase, limit, elapsed time, and the bytes of this request
+    /// and its response that had moved by then.
+    #[must_use]
+    pub fn timed_out(&self) -> Option<TimedOut> {
         self.find::<TimedOut>().copied().or_else(|| self.find::<ConnectError>()?.is_timeout())
+    }
+
+    /// Returns the redirect that was refused, with the head of its response.
+    #[must_use]
+    pub fn redirect(&self) -> Option<&RedirectError> {
+        self.find()
     }
 
     /// Finds a cause of one type in the chain.
@@ -159,7 +176,13 @@ impl ErrorKind {
             Self::Content => "the content of the request could not be read",
             Self::Local => "the content could not be written",
             // A ConnectError names its step itself.
-            Self::Connect | Self::Certificate | Self::Misuse | Self::Timeout | Self::TooLarge => return None,
+            Self::Connect
+            | Self::Certificate
+            | Self::Misuse
+            | Self::Timeout
+            | Self::Cancelled
+            | Self::Redirect
+            | Self::TooLarge => return None,
         })
     }
 
@@ -169,9 +192,10 @@ impl ErrorKind {
             Self::Connect => io::ErrorKind::NotConnected,
             Self::Certificate | Self::Protocol => io::ErrorKind::InvalidData,
             Self::Timeout => io::ErrorKind::TimedOut,
+            Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Disconnected => io::ErrorKind::ConnectionReset,
             Self::Truncated => io::ErrorKind::UnexpectedEof,
-            Self::Content | Self::TooLarge | Self::Local => io::ErrorKind::Other,
+            Self::Content | Self::Redirect | Self::TooLarge | Self::Local => io::ErrorKind::Other,
         }
     }
 }
@@ -237,6 +261,8 @@ impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
         let kind = if error.is_timeout().is_some() {
             ErrorKind::Timeout
+        } else if matches!(error, ConnectError::Cancelled(_)) {
+            ErrorKind::Cancelled
         } else if error.is_certificate() {
             ErrorKind::Certificate
         } else {
@@ -251,6 +277,9 @@ impl Error {
     pub(crate) fn transport(error: io::Error) -> Self {
         if let Some(timed_out) = TimedOut::in_io(&error) {
             return Self::new(ErrorKind::Timeout, timed_out);
+        }
+        if Cancelled::is_in(&error) {
+            return Self::new(ErrorKind::Cancelled, Cancelled);
         }
         match error.downcast::<Self>() {
             Ok(own) => own,

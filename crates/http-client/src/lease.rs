@@ -1,85 +1,66 @@
 //! Connections on loan: a hand-held one is borrowed, a pooled one goes home in the very read that ends its response.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use conn::{Clock, Liveness, Pool, PoolLimits, Route, Transport};
-use tracing::debug;
+use conn::{ConnectRequest, ConnectionPool, PoolSnapshot, Slot};
 
-use crate::link::Link;
+use crate::error::Error;
+use crate::link::{Link, Provenance};
+use crate::policy::keep_alive;
 
 /// Shells beyond this many are dropped: more requests than that at once are rare.
 const MAX_SHELLS: usize = 16;
 
-/// The idle connections of a client, and the buffers that no connection uses.
+/// The connections of a client, and the buffers that no connection uses.
 pub(crate) struct Depot {
-    idle: Mutex<Pool<Idle>>,
+    /// Or why there is none.
+    pool: Result<ConnectionPool, Error>,
     shells: Mutex<Vec<Link>>,
-    clock: Arc<dyn Clock>,
-}
-
-struct Idle {
-    transport: Box<dyn Transport>,
-    served: u64,
 }
 
 impl Depot {
-    pub(crate) fn new(limits: PoolLimits, clock: Arc<dyn Clock>) -> Self {
-        Self { idle: Mutex::new(Pool::new(limits)), shells: Mutex::default(), clock }
-    }
-
-    /// Lends a connection that is open and silent, if there is one. Each candidate is probed outside the lock.
-    pub(crate) fn idle(&self, route: &Route) -> Option<(Box<dyn Transport>, u64)> {
-        loop {
-            let (candidate, expired) = {
-                let now = self.clock.now();
-                let mut idle = lock(&self.idle);
-                (idle.take(route, now), idle.evict(now))
-            };
-            // Closing may cost system calls: after the lock.
-            drop(expired);
-            let Idle { mut transport, served } = candidate?;
-            match transport.probe() {
-                Liveness::Idle => return Some((transport, served)),
-                stale => {
-                    debug!({ server.address = route.origin().host_str(), ?stale }, "a stale connection is dropped");
-                }
-            }
-        }
+    pub(crate) fn new(pool: Result<ConnectionPool, Error>) -> Self {
+        Self { pool, shells: Mutex::default() }
     }
 
     /// Lends buffers without a connection.
-    pub(crate) fn shell(&self) -> Link {
-        lock(&self.shells).pop().unwrap_or_default()
+    pub(crate) fn shell(self: &Arc<Self>) -> Pooled {
+        let link = self.shells().pop().unwrap_or_default();
+        Pooled { link, slot: None, depot: Arc::clone(self) }
     }
 
-    fn keep(&self, route: Route, transport: Box<dyn Transport>, served: u64) {
-        let now = self.clock.now();
-        let (expired, displaced) = {
-            let mut idle = lock(&self.idle);
-            (idle.evict(now), idle.put(route, Idle { transport, served }, now))
-        };
-        // Closing may cost system calls: after the lock.
-        drop((expired, displaced));
+    /// Makes idle connections until `upto` are there, and returns how many it made.
+    pub(crate) fn warm(&self, request: &ConnectRequest<'_>, upto: usize) -> Result<usize, Error> {
+        Ok(self.pool()?.warm(request, upto)?)
+    }
+
+    pub(crate) fn snapshot(&self) -> PoolSnapshot {
+        self.pool.as_ref().map(ConnectionPool::snapshot).unwrap_or_default()
+    }
+
+    /// Closes every idle connection.
+    pub(crate) fn close_idle(&self) {
+        if let Ok(pool) = &self.pool {
+            pool.close_idle();
+        }
+    }
+
+    fn pool(&self) -> Result<&ConnectionPool, Error> {
+        self.pool.as_ref().map_err(Clone::clone)
     }
 
     fn keep_shell(&self, shell: Link) {
-        let mut shells = lock(&self.shells);
+        let mut shells = self.shells();
         if shells.len() < MAX_SHELLS {
             shells.push(shell);
         }
     }
 
-    /// Closes every idle connection.
-    pub(crate) fn close_idle(&self) {
-        let all = lock(&self.idle).clear();
-        drop(all);
+    /// A panic elsewhere leaves the list whole.
+    fn shells(&self) -> MutexGuard<'_, Vec<Link>> {
+        self.shells.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A panic elsewhere leaves both lists whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A link on loan.
@@ -91,27 +72,45 @@ pub(crate) enum Lease<'c> {
     Pooled(Pooled),
 }
 
-/// A link whose connection and buffers go back to the depot.
+/// A link whose connection goes back to the pool, and whose buffers go back to the depot.
 pub(crate) struct Pooled {
     link: Link,
+    /// Held as long as the link has a connection.
+    slot: Option<Slot>,
     depot: Arc<Depot>,
-    route: Route,
 }
 
 impl Pooled {
-    pub(crate) fn new(link: Link, depot: Arc<Depot>, route: Route) -> Self {
-        Self { link, depot, route }
-    }
-
     pub(crate) fn link(&mut self) -> &mut Link {
         &mut self.link
     }
 
+    /// Takes a connection: an idle one if there is one and `fresh` does not forbid it.
+    pub(crate) fn connect(&mut self, request: &ConnectRequest<'_>, fresh: bool) -> Result<(), Error> {
+        let pool = self.depot.pool()?;
+        let leased = if fresh { pool.lease_fresh(request)? } else { pool.lease(request)? };
+        let made = Provenance {
+            is_reused: leased.is_reused(),
+            served: leased.requests(),
+            dial: leased.timings(),
+            waited: leased.waited(),
+        };
+        let (transport, slot) = leased.into_parts();
+        self.link.attach(transport, made, request.cancel);
+        self.slot = Some(slot);
+        Ok(())
+    }
+
     fn give_back(&mut self) {
-        if self.link.is_complete()
-            && let Some((transport, served)) = self.link.detach()
+        if !self.link.is_complete() {
+            return;
+        }
+        // Without a connection the slot is freed here: the exchange has closed it.
+        if let Some(mut slot) = self.slot.take()
+            && let Some(transport) = self.link.detach()
         {
-            self.depot.keep(self.route.clone(), transport, served);
+            slot.answered(keep_alive::hint(&self.link.message.head.headers));
+            slot.give_back(transport);
         }
     }
 }
@@ -122,6 +121,7 @@ impl Drop for Pooled {
         self.link.drain_buffered();
         self.give_back();
         drop(self.link.detach());
+        drop(self.slot.take());
         self.depot.keep_shell(std::mem::take(&mut self.link));
     }
 }

@@ -19,6 +19,7 @@
 //!
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 
 pub mod call;
 
@@ -28,6 +29,7 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+mod info;
 mod lease;
 mod link;
 mod policy;
@@ -35,10 +37,13 @@ mod request;
 mod response;
 
 pub use body::Body;
+pub use call::Passed;
 pub use client::{Client, RequestBuilder};
-pub use config::{ClientConfig, Limits};
+pub use config::{ClientConfig, Limits, RedirectPolicy};
 pub use connection::Connection;
-pub use error::{Error, ErrorKind, Misuse};
+pub use error::{Error, ErrorKind, Misuse, RedirectError, RefusedRedirect};
+pub use info::{ConnectionInfo, Timings};
+pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};
 pub use response::Response;
 
@@ -46,7 +51,7 @@ pub use response::Response;
 pub use cookies;
 pub use {conn, url, wire};
 
-pub use conn::{Limit, Origin, Phase, Timeouts};
+pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::Jar;
 pub use url::Url;

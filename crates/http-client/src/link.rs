@@ -3,11 +3,17 @@
 mod receiving;
 mod sending;
 
-use conn::{PeerFacts, Route, Transport};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, Transport};
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
+use crate::call::Answered;
 use crate::error::Error;
+use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
 
@@ -16,6 +22,13 @@ use crate::policy::replay::Lost;
 #[derive(Default)]
 pub(crate) struct Link {
     transport: Option<Box<dyn Transport>>,
+    /// As long as the transport is here.
+    cancelling: Option<Registration>,
+    pub(crate) info: ConnectionInfo,
+    pub(crate) timings: Timings,
+    /// When the first byte of the request was to be sent, and when the last one was.
+    send_began: Option<Instant>,
+    sent_at: Option<Instant>,
     exchange: Option<Exchange>,
     pub(crate) message: MessageBuf,
     /// Room for the request's field lines.
@@ -24,6 +37,8 @@ pub(crate) struct Link {
     input: Vec<u8>,
     /// Bytes of `input` that were taken.
     taken: usize,
+    /// The connection was idle before the current request, and may have been closed meanwhile.
+    reused: bool,
     /// Requests that this connection carried before the current one.
     served: u64,
     sent: u64,
@@ -39,6 +54,19 @@ pub(crate) struct Link {
     label: Label,
 }
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Provenance {
+    /// It was idle in the pool.
+    pub(crate) is_reused: bool,
+    /// Requests that it carried.
+    pub(crate) served: u64,
+    /// How long it took to make it.
+    pub(crate) dial: DialTimings,
+    /// How long a free one was waited for.
+    pub(crate) waited: Duration,
+}
+
 /// What names the current request in errors; text is made of it only when one happens.
 #[derive(Default)]
 struct Label {
@@ -49,16 +77,26 @@ struct Label {
 }
 
 impl Link {
-    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, served: u64) {
+    /// Takes a connection. The token ends what it waits for.
+    pub(crate) fn attach(&mut self, transport: Box<dyn Transport>, made: Provenance, cancel: &CancelToken) {
+        self.cancelling = if cancel.can_be_cancelled() {
+            transport.interrupter().map(|interrupter| cancel.on_cancel(interrupter))
+        } else {
+            None
+        };
+        self.info.facts = Some(Arc::clone(transport.facts()));
+        (self.timings.pool, self.timings.dial) = (made.waited, made.dial);
+        (self.reused, self.served) = (made.is_reused, made.served);
         self.transport = Some(transport);
-        self.served = served;
         self.input.clear();
         self.taken = 0;
     }
 
-    /// Gives the connection away with the number of requests that it carried.
-    pub(crate) fn detach(&mut self) -> Option<(Box<dyn Transport>, u64)> {
-        Some((self.transport.take()?, self.served))
+    /// Gives the connection away.
+    pub(crate) fn detach(&mut self) -> Option<Box<dyn Transport>> {
+        // Whoever gets it next has a token of their own.
+        self.cancelling = None;
+        self.transport.take()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -71,7 +109,7 @@ impl Link {
     }
 
     pub(crate) fn facts(&self) -> Option<&PeerFacts> {
-        self.transport.as_deref().map(Transport::facts)
+        self.transport.as_deref().map(|transport| &**transport.facts())
     }
 
     /// Returns the length that the response announced for its content.
@@ -90,7 +128,12 @@ impl Link {
 
     /// Tells what a broken connection means for sending the request again.
     pub(crate) fn lost(&self) -> Lost {
-        Lost::new(self.served > 0, self.sent, self.received)
+        Lost::new(self.reused, self.sent, self.received)
+    }
+
+    /// Tells what is known of the response besides its head.
+    pub(crate) fn answered(&self) -> Answered {
+        Answered::new(self.reused, self.sent_at.is_some() && self.broken.is_none())
     }
 
     /// Forgets the last exchange and names the next request.
@@ -101,6 +144,8 @@ impl Link {
         self.label.target.push_str(target);
         self.label.attempts = attempts;
         self.exchange = None;
+        (self.send_began, self.sent_at) = (None, None);
+        (self.timings.send, self.timings.wait) = Default::default();
         self.output.clear();
         (self.sent, self.received) = (0, 0);
         (self.answered, self.complete) = (false, false);
@@ -110,6 +155,10 @@ impl Link {
     /// Takes the exchange whose head stands in `output`.
     pub(crate) fn begin(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
+        (self.info.reused, self.info.requests) = (self.reused, self.served + 1);
+        if self.reused {
+            self.timings.dial = DialTimings::default();
+        }
     }
 
     /// Names the current request in an error.
@@ -122,8 +171,16 @@ impl Link {
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         let error = self.named(error);
         debug!(%error, "the connection is closed");
-        self.transport = None;
+        drop(self.detach());
         self.failed = Some(error.clone());
         error
+    }
+
+    /// Wraps a failure of the transport; a timeout tells how far this exchange came.
+    fn broke(&self, error: io::Error) -> Error {
+        Error::transport(match TimedOut::in_io(&error) {
+            Some(timed_out) => timed_out.with_progress(self.sent, self.received).into(),
+            None => error,
+        })
     }
 }

@@ -1,5 +1,8 @@
 //! The rules of a call, each a pure function.
 
 pub(crate) mod deadlines;
+pub(crate) mod keep_alive;
 pub(crate) mod prepare;
+pub(crate) mod reask;
+pub(crate) mod redirect;
 pub(crate) mod replay;

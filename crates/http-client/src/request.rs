@@ -2,11 +2,12 @@
 
 use std::error::Error as StdError;
 
-use conn::Timeouts;
+use conn::{CancelToken, Timeouts};
 use url::Url;
 use wire::{Headers, Method};
 
 use crate::body::Body;
+use crate::config::RedirectPolicy;
 use crate::error::{Error, ErrorKind};
 
 /// A request as plain data: what is sent where, with which content.
@@ -32,6 +33,10 @@ pub struct Request {
     pub body: Body,
     /// Timeouts in place of the client's. Default none.
     pub timeouts: Option<Timeouts>,
+    /// Which redirects are followed, in place of the client's policy. Default none.
+    pub redirect: Option<RedirectPolicy>,
+    /// Ends the call early, from any thread, up to the last byte of the response. Default none.
+    pub cancel: Option<CancelToken>,
 }
 
 impl Request {
@@ -46,7 +51,15 @@ impl Request {
     {
         let method = method.try_into().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
         let url = url.into_url().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
-        Ok(Self { method, url, headers: Headers::new(), body: Body::empty(), timeouts: None })
+        Ok(Self {
+            method,
+            url,
+            headers: Headers::new(),
+            body: Body::empty(),
+            timeouts: None,
+            redirect: None,
+            cancel: None,
+        })
     }
 }
 

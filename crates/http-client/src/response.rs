@@ -4,10 +4,13 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
-use conn::{Clock, PeerFacts};
+use conn::Clock;
+use url::Url;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
+use crate::call::{Passed, Trail};
 use crate::error::{Error, ErrorKind};
+use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
 
@@ -26,13 +29,31 @@ pub struct Response<'c> {
     buffered: u64,
     /// Content that `fill_buf` showed and `consume` has not taken.
     shown: usize,
+    trail: Trail,
 }
 
 impl<'c> Response<'c> {
     pub(crate) fn new(lease: Lease<'c>, deadlines: Deadlines, clock: Arc<dyn Clock>, buffered: u64) -> Self {
-        let mut response = Self { lease, deadlines, clock, buffered, shown: 0 };
+        let mut response = Self { lease, deadlines, clock, buffered, shown: 0, trail: Trail::default() };
         response.lease.give_back();
         response
+    }
+
+    pub(crate) fn with_trail(self, trail: Trail) -> Self {
+        Self { trail, ..self }
+    }
+
+    /// Returns the URL that answered, after all redirects; none for a [`Connection`](crate::Connection), which is asked
+    /// for targets.
+    #[must_use]
+    pub fn url(&self) -> Option<&Url> {
+        self.trail.url.as_ref()
+    }
+
+    /// Returns the redirects that led here, each with its head, the first one first.
+    #[must_use]
+    pub fn history(&self) -> &[Passed] {
+        &self.trail.history
     }
 
     fn head(&self) -> &ResponseHead {
@@ -81,10 +102,16 @@ impl<'c> Response<'c> {
         &self.lease.message.trailers
     }
 
-    /// Returns what is known of the connection's ends, while the response holds the connection.
+    /// Returns what is known of the connection that carried the response. Costs nothing.
     #[must_use]
-    pub fn peer(&self) -> Option<&PeerFacts> {
-        self.lease.facts()
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.lease.info
+    }
+
+    /// Returns how long the steps up to the response head took. Costs nothing.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.lease.timings
     }
 
     /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.

@@ -10,7 +10,7 @@ use http_client::conn::rustls::crypto::aws_lc_rs::default_provider;
 use http_client::conn::rustls::pki_types::{CertificateDer, pem::PemObject};
 use http_client::conn::rustls::version::{TLS12, TLS13};
 use http_client::conn::rustls::{ClientConfig as TlsClientConfig, RootCertStore};
-use http_client::conn::{ConnectError, Connector, ConnectorConfig, Deadline, Resolve};
+use http_client::conn::{CancelToken, ConnectError, Connector, ConnectorConfig, Deadline, Resolve};
 use http_client::{Body, Client, ClientConfig, Connection, ErrorKind, Origin, Response};
 use testkit::certs::TestCa;
 use testkit::nginx::{BIG, Nginx};
@@ -279,7 +279,13 @@ fn a_response_dropped_early_is_followed_by_the_right_one() {
 struct Loopback;
 
 impl Resolve for Loopback {
-    fn resolve(&self, _: &str, port: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        _: &str,
+        port: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         Ok(vec![(Ipv4Addr::LOCALHOST, port).into()])
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use conn::Clock;
+use conn::{CancelToken, Cancelled, Clock};
 
 /// A clock that stands still until it is advanced. Clones show the same time.
 #[derive(Clone, Debug)]
@@ -50,6 +50,13 @@ impl Clock for ManualClock {
 
     fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + WALL + self.elapsed()
+    }
+
+    /// Turns the clock, and takes no time.
+    fn sleep(&self, time: Duration, cancel: &CancelToken) -> Result<(), Cancelled> {
+        cancel.check()?;
+        self.advance(time);
+        Ok(())
     }
 }
 

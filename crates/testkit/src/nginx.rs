@@ -15,13 +15,13 @@ mod config;
 mod tests;
 
 use crate::certs::TestCa;
+use crate::program::{self, PAUSE, Running};
 use crate::site::pattern_reader;
-use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -30,10 +30,8 @@ use tempfile::TempDir;
 pub const BIG: u64 = 100 * 1024 * 1024;
 
 const START_LIMIT: Duration = Duration::from_secs(5);
-const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// Another program may take a free port between our look and nginx's bind.
 const BIND_ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// A running nginx with a directory of its own. Dropping it ends the program and removes the directory.
 #[derive(Debug)]
@@ -54,14 +52,14 @@ impl Nginx {
     /// The program is not installed, or does not serve within five seconds; the text says what to do or what nginx
     /// complained about.
     pub fn start(ca: &TestCa) -> Result<Self, String> {
-        let program = find_program().ok_or(
+        let nginx = program::find("nginx").ok_or(
             "nginx is not installed: `apt-get install nginx` (Debian, Ubuntu), `brew install nginx` (macOS)",
         )?;
         let dir = prepare(ca).map_err(|error| format!("nginx's directory: {error}"))?;
         let mut last = String::new();
         for _ in 0..BIND_ATTEMPTS {
             let (http, https) = free_ports().map_err(|error| format!("a free port on loopback: {error}"))?;
-            match launch(&program, dir.path(), http, https) {
+            match launch(&nginx, dir.path(), http, https) {
                 Ok(child) => return Ok(Self { child, dir, http, https, ca_pem: ca.ca_pem() }),
                 Err(Failure::PortTaken(report)) => last = report,
                 Err(Failure::Other(report)) => return Err(report),
@@ -131,38 +129,9 @@ impl Nginx {
     }
 }
 
-/// The master process. Its workers end with it only if it is asked kindly.
-#[derive(Debug)]
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // std knows only SIGKILL, which would leave the workers behind; every shell has `kill` built in.
-        let asked = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &self.0.id().to_string()])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        let limit = Instant::now() + STOP_LIMIT;
-        while asked && Instant::now() < limit && matches!(self.0.try_wait(), Ok(None)) {
-            thread::sleep(PAUSE);
-        }
-        // Both fail only for a process that has gone already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 enum Failure {
     PortTaken(String),
     Other(String),
-}
-
-fn find_program() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    // /usr/sbin is not on every user's PATH.
-    let more = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
-    env::split_paths(&path).chain(more).map(|dir| dir.join("nginx")).find(|file| file.is_file())
 }
 
 /// Makes the directory and everything in it but the configuration, which needs the ports.

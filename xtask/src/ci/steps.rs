@@ -61,7 +61,9 @@ fn interop(workspace: &Workspace) -> Verdict {
         [
             &["test", "-p", "wire", "--test", "differential"][..],
             &["test", "-p", "cookies", "--test", "interop"],
+            &["test", "-p", "conn", "--test", "proxies", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
+            &["test", "-p", "http-client", "--test", "faults", "--", "--test-threads=1"],
         ],
     )
 }
@@ -81,6 +83,8 @@ fn clippy(workspace: &Workspace) -> Verdict {
     const ASIDE: &[&str] = &[
         "clippy",
         "-p",
+        "conn",
+        "-p",
         "http-client",
         "-p",
         "wire",
@@ -89,7 +93,11 @@ fn clippy(workspace: &Workspace) -> Verdict {
         "--test",
         "differential",
         "--test",
+        "faults",
+        "--test",
         "interop",
+        "--test",
+        "proxies",
         "--test",
         "syscalls",
         "--all-features",
@@ -147,6 +155,10 @@ fn examples(workspace: &Workspace) -> Verdict {
             &["run", "--quiet", "-p", "examples", "--example", "tour"],
             &["run", "--quiet", "-p", "examples", "--example", "wire_only"],
             &["run", "--quiet", "-p", "examples", "--example", "cookie_jar"],
+            &["run", "--quiet", "-p", "examples", "--example", "conn_only"],
+            &["run", "--quiet", "-p", "examples", "--example", "unix_socket"],
+            &["run", "--quiet", "-p", "examples", "--example", "retry_anything"],
+            &["run", "--quiet", "-p", "examples", "--example", "breaker"],
         ],
     )
 }

@@ -192,3 +192,21 @@ fn a_network_holds_its_own_and_nothing_else() {
         assert!(!network(text).contains(ip(outside)), "{text} {outside}");
     }
 }
+
+#[test]
+fn a_name_that_a_proxy_looks_up_passes_only_where_every_address_does() {
+    let (any, public) = (AddressPolicy::any, AddressPolicy::public_only);
+    for (name, policy, permitted) in [
+        ("any", any(), true),
+        ("what is allowed changes nothing", any().allow(network("10.0.0.0/8")), true),
+        ("something is denied", any().deny(network("10.0.0.0/8")), false),
+        ("public only", public(), false),
+        ("public and more", public().allow(network("10.0.0.0/8")), false),
+        ("public, and names", public().allow_names_behind_proxy(), true),
+        ("denied, and names", any().deny(network("10.0.0.0/8")).allow_names_behind_proxy(), true),
+    ] {
+        assert_eq!(policy.permits_names_behind_proxy(), permitted, "{name}");
+    }
+    // Addresses are judged as before.
+    check(&public().allow_names_behind_proxy(), "127.0.0.1", Some(Loopback));
+}

@@ -8,8 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::ResolverLimits;
+use crate::cancel::{CancelToken, Interrupt};
 use crate::clock::{Clock, SystemClock};
-use crate::deadline::{Deadline, TimedOut};
+use crate::deadline::Deadline;
 use crate::error::ConnectError;
 
 /// Looks up one name, and blocks for as long as it takes.
@@ -68,9 +69,16 @@ impl Lookups {
     /// Returns the addresses of a name, none of them with a port.
     ///
     /// # Errors
-    /// The look-up failed or found nothing, the deadline passed, or too many names are waiting.
-    pub(super) fn look_up(&self, host: &str, by: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    /// The look-up failed or found nothing, the deadline passed, it was cancelled, or too many names are waiting.
+    pub(super) fn look_up(
+        &self,
+        host: &str,
+        by: Deadline,
+        cancel: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         let failed = |source| ConnectError::Resolve { host: host.to_owned(), source };
+        // A quick answer would hide it.
+        cancel.check()?;
         let (landing, starts_thread) = self.0.join(host).map_err(failed)?;
         if starts_thread {
             let shared = Arc::clone(&self.0);
@@ -79,16 +87,16 @@ impl Lookups {
                 self.0.lost_thread(error);
             }
         }
-        match landing.wait(by) {
+        match landing.wait(by, cancel) {
             Ok(Ok(addresses)) if addresses.is_empty() => {
                 Err(ConnectError::NoAddress { host: host.to_owned() })
             }
             Ok(Ok(addresses)) => Ok(addresses),
             // An io::Error cannot be cloned, and several may have asked.
             Ok(Err(error)) => Err(failed(io::Error::new(error.kind(), error))),
-            Err(timed_out) => {
+            Err(ended) => {
                 self.0.leave(host, &landing);
-                Err(timed_out.into())
+                Err(ended)
             }
         }
     }
@@ -202,12 +210,14 @@ impl Landing {
         self.landed.notify_all();
     }
 
-    fn wait(&self, by: Deadline) -> Result<Answer, TimedOut> {
+    fn wait(self: &Arc<Self>, by: Deadline, cancel: &CancelToken) -> Result<Answer, ConnectError> {
+        let _registered = cancel.on_cancel(Arc::clone(self) as Arc<dyn Interrupt>);
         let mut answer = self.lock();
         loop {
             if let Some(answer) = &*answer {
                 return Ok(answer.clone());
             }
+            cancel.check()?;
             answer = match by.remaining(SystemClock.now())? {
                 Some(left) => {
                     self.landed.wait_timeout(answer, left).unwrap_or_else(PoisonError::into_inner).0
@@ -219,6 +229,14 @@ impl Landing {
 
     fn lock(&self) -> MutexGuard<'_, Option<Answer>> {
         self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Interrupt for Landing {
+    fn interrupt(&self) {
+        // Under the lock: whoever has looked at the token already waits by then.
+        let _answer = self.lock();
+        self.landed.notify_all();
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Resolve, SystemResolver};
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::deadline::{Deadline, Phase};
 use crate::error::ConnectError;
@@ -17,12 +18,12 @@ use crate::error::ConnectError;
 /// not matter. A host with an empty list has no address: it is not looked up elsewhere.
 ///
 /// ```
-/// use conn::{Deadline, Overrides, Resolve};
+/// use conn::{CancelToken, Deadline, Overrides, Resolve};
 ///
 /// let resolver = Overrides::default()
 ///     .host("api.example.com", ["192.0.2.7".parse()?])
 ///     .host_and_port("api.example.com", 8443, ["127.0.0.1".parse()?]);
-/// let found = resolver.resolve("api.example.com", 8443, Deadline::NEVER)?;
+/// let found = resolver.resolve("api.example.com", 8443, Deadline::NEVER, CancelToken::never())?;
 /// assert_eq!(found, ["127.0.0.1:8443".parse()?]);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -72,13 +73,19 @@ impl fmt::Debug for Overrides {
 }
 
 impl Resolve for Overrides {
-    fn resolve(&self, host: &str, port: u16, by: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+    fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        by: Deadline,
+        cancel: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         let mut key = (normal(host), Some(port));
         let known = self.known.get(&key).or_else(|| {
             key.1 = None;
             self.known.get(&key)
         });
-        let Some(known) = known else { return self.rest.resolve(host, port, by) };
+        let Some(known) = known else { return self.rest.resolve(host, port, by, cancel) };
         by.during(Phase::Resolve).remaining(SystemClock.now())?;
         if known.is_empty() {
             return Err(ConnectError::NoAddress { host: host.to_owned() });
@@ -102,7 +109,13 @@ mod tests {
     struct Everywhere;
 
     impl Resolve for Everywhere {
-        fn resolve(&self, _: &str, port: u16, _: Deadline) -> Result<Vec<SocketAddr>, ConnectError> {
+        fn resolve(
+            &self,
+            _: &str,
+            port: u16,
+            _: Deadline,
+            _: &CancelToken,
+        ) -> Result<Vec<SocketAddr>, ConnectError> {
             Ok(vec![([192, 0, 2, 99], port).into()])
         }
     }
@@ -126,7 +139,7 @@ mod tests {
             ("other.example", 81, &["192.0.2.99:81"]),
             ("sub.example.com", 443, &["192.0.2.99:443"]),
         ] {
-            let found = overrides().resolve(host, port, Deadline::NEVER).unwrap();
+            let found = overrides().resolve(host, port, Deadline::NEVER, CancelToken::never()).unwrap();
             let expected: Vec<SocketAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
             assert_eq!(found, expected, "{host} {port}");
         }
@@ -134,21 +147,22 @@ mod tests {
 
     #[test]
     fn a_host_without_addresses_is_not_looked_up() {
-        let error = overrides().resolve("blocked.example", 80, Deadline::NEVER).unwrap_err();
+        let error =
+            overrides().resolve("blocked.example", 80, Deadline::NEVER, CancelToken::never()).unwrap_err();
         assert!(matches!(error, ConnectError::NoAddress { host } if host == "blocked.example"));
     }
 
     #[test]
     fn the_addresses_of_one_host_are_set_once() {
         let again = overrides().host("example.com", ["192.0.2.4".parse().unwrap()]);
-        let found = again.resolve("example.com", 80, Deadline::NEVER).unwrap();
+        let found = again.resolve("example.com", 80, Deadline::NEVER, CancelToken::never()).unwrap();
         assert_eq!(found, ["192.0.2.4:80".parse().unwrap()]);
     }
 
     #[test]
     fn a_passed_deadline_fails_here_too() {
         let passed = Deadline::after(SystemClock.now(), Some(Duration::ZERO), Limit::Total);
-        let error = overrides().resolve("example.com", 80, passed).unwrap_err();
+        let error = overrides().resolve("example.com", 80, passed, CancelToken::never()).unwrap_err();
         assert_eq!(error.is_timeout().unwrap().phase, Phase::Resolve);
     }
 }

@@ -1,131 +1,219 @@
-//! What to trust and how to speak: the client's side of a TLS configuration.
+//! How TLS connections are made: the client's side of a configuration.
 
-use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, KeyLog, NamedGroup, SupportedProtocolVersion};
 
+use super::identity::ClientCertificate;
+use super::pins::Pin;
+use super::revocation::Revocation;
+use super::roots::Roots;
+use super::verifier::Verifier;
 use crate::error::TlsConfigError;
-
-/// Certificates that are trusted to sign servers' certificates. Cloning copies a pointer.
-#[derive(Clone)]
-pub struct Roots(Arc<RootCertStore>);
-
-impl Roots {
-    /// Trusts what Mozilla trusts, as of the build.
-    #[must_use]
-    pub fn webpki() -> Self {
-        let mut store = RootCertStore::empty();
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        Self(Arc::new(store))
-    }
-
-    /// Trusts nothing.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self(Arc::new(RootCertStore::empty()))
-    }
-
-    /// Trusts every certificate of a PEM text. On an error nothing is added.
-    ///
-    /// # Errors
-    /// The text holds no certificate, or one that cannot be used.
-    pub fn add_pem(&mut self, pem: &[u8]) -> Result<(), TlsConfigError> {
-        let mut store = RootCertStore::clone(&self.0);
-        let mut found = 0;
-        for cert in CertificateDer::pem_slice_iter(pem) {
-            found += 1;
-            let bad = |source| TlsConfigError::BadCertificate { number: found, source };
-            store.add(cert.map_err(|error| bad(error.into()))?).map_err(|error| bad(error.into()))?;
-        }
-        if found == 0 {
-            return Err(TlsConfigError::NoCertificate);
-        }
-        self.0 = Arc::new(store);
-        Ok(())
-    }
-
-    /// Trusts one certificate in DER.
-    ///
-    /// # Errors
-    /// The certificate cannot be used.
-    pub fn add_der(&mut self, der: &[u8]) -> Result<(), TlsConfigError> {
-        Arc::make_mut(&mut self.0)
-            .add(CertificateDer::from(der.to_vec()))
-            .map_err(|error| TlsConfigError::BadCertificate { number: 1, source: error.into() })
-    }
-
-    /// Counts the certificates.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Tells whether nothing is trusted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Default for Roots {
-    fn default() -> Self {
-        Self::webpki()
-    }
-}
-
-impl fmt::Debug for Roots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Roots({} certificates)", self.len())
-    }
-}
 
 /// How TLS connections are made.
 ///
 /// ```
-/// let mut tls = conn::TlsConfig::default();
-/// tls.roots = conn::Roots::empty();
+/// use conn::{Roots, TlsConfig, TlsVersion};
+///
+/// let mut tls = TlsConfig::default();
+/// tls.min_version = TlsVersion::V1_3;
+/// tls.pins = vec!["sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse()?];
+/// tls.roots = Roots::empty();
 /// assert!(tls.roots.add_pem(b"no certificate").is_err());
+/// # Ok::<_, conn::TlsConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TlsConfig {
     /// Whom to trust. Default [`Roots::webpki`].
     pub roots: Roots,
+    /// Revocation lists. Default none: nothing is checked.
+    pub revocation: Revocation,
+    /// Pinned keys; any one suffices, so keep a spare. Beyond the ordinary verification, the server's own key or one above
+    /// it on a path to a trusted root must be among them. With the platform's verifier or an
+    /// invalid certificate that is accepted, this comes down to the server's own. Default none: every key is good.
+    pub pins: Vec<Pin>,
+    /// Who we are to a server that asks. Default nobody.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The least protocol version. Default 1.2.
+    pub min_version: TlsVersion,
+    /// The greatest protocol version. Default 1.3.
+    pub max_version: TlsVersion,
+    /// The application protocols on offer, best first. Default `http/1.1`.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether the server is told its name in clear text (SNI), without which many servers show another certificate.
+    /// Default true.
+    pub sni: bool,
+    /// Whether the key exchange withstands quantum computers. Default as the provider has it.
+    pub post_quantum: PostQuantum,
+    /// How many sessions are kept to be resumed, eight for each server (so 256 are 32 servers). They belong to the
+    /// configuration that [`build`](Self::build) returns. 0 turns resumption off. Default 256.
+    pub sessions: usize,
+    /// Who is told the secrets of every session: whoever has them reads all of its traffic. For debugging;
+    /// `Arc::new(rustls::KeyLogFile::new())` appends to the file that the environment names in `SSLKEYLOGFILE`.
+    /// Default nobody.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+    /// What not to verify. Default nothing.
+    pub danger: Danger,
     /// The cryptography; it wins over the built-in ones. Default none: aws-lc-rs if it is built in, else ring.
     pub provider: Option<Arc<CryptoProvider>>,
     /// A complete configuration of the caller's own, used as it is in place of everything else here. Default none.
     pub ready: Option<Arc<ClientConfig>>,
-    /// The application protocols on offer, best first. Default `http/1.1`.
-    pub alpn: Vec<Vec<u8>>,
+}
+
+/// What not to verify. Signatures of the handshake always are, and so are pins: whoever is spoken to owns the key of the
+/// certificate that was shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Danger {
+    /// Accepts certificates from anybody, expired, revoked or meant for something else, as long as they hold the host
+    /// name. Anybody on the way can then read and change everything. Default false.
+    pub accept_invalid_certificates: bool,
+    /// Accepts valid certificates that were made for another host. Whoever has any can then read and change
+    /// everything. Default false.
+    pub accept_invalid_host_names: bool,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+/// Whether a key exchange is wanted that withstands quantum computers. Only TLS 1.3 has one, and
+/// [`TlsFacts`](crate::TlsFacts) tell which was agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PostQuantum {
+    /// Never: the first message is about 1.2 kB shorter than with [`Prefer`](Self::Prefer).
+    Off,
+    /// In the order of the provider: aws-lc-rs offers it last, ring not at all.
+    #[default]
+    AsProvided,
+    /// First of all, where the provider has one.
+    Prefer,
 }
 
 impl Default for TlsConfig {
     fn default() -> Self {
-        Self { roots: Roots::default(), provider: None, ready: None, alpn: vec![b"http/1.1".to_vec()] }
+        Self {
+            roots: Roots::default(),
+            revocation: Revocation::default(),
+            pins: Vec::new(),
+            client_certificate: None,
+            min_version: TlsVersion::V1_2,
+            max_version: TlsVersion::V1_3,
+            alpn: vec![b"http/1.1".to_vec()],
+            sni: true,
+            post_quantum: PostQuantum::default(),
+            sessions: 256,
+            key_log: None,
+            danger: Danger::default(),
+            provider: None,
+            ready: None,
+        }
     }
 }
 
 impl TlsConfig {
-    /// Builds what rustls wants. No process-wide provider is installed or asked for.
+    /// Builds what rustls wants. No process-wide provider is installed or asked for. Sessions are resumed among the
+    /// connections of one result, never across two.
     ///
     /// # Errors
-    /// There is no provider, or it does not fit.
+    /// There is no provider, or it does not fit; the client certificate and its key do not fit; no version is left;
+    /// two options exclude each other.
     pub fn build(&self) -> Result<Arc<ClientConfig>, TlsConfigError> {
         if let Some(ready) = &self.ready {
             return Ok(Arc::clone(ready));
         }
         let provider = self.provider.clone().or_else(built_in).ok_or(TlsConfigError::NoProvider)?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+        let provider = self.post_quantum.applied_to(provider);
+        let verifier = Verifier::new(self, &provider)?;
+        let versions = self.versions()?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
             .map_err(|error| TlsConfigError::Provider { source: error.into() })?
-            .with_root_certificates(Arc::clone(&self.roots.0))
-            .with_no_client_auth();
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.client_certificate {
+            None => builder.with_no_client_auth(),
+            Some(ours) => builder.with_client_auth_cert(ours.chain(), ours.key()).map_err(bad_identity)?,
+        };
         config.alpn_protocols.clone_from(&self.alpn);
+        config.enable_sni = self.sni;
+        config.resumption = match self.sessions {
+            0 => Resumption::disabled(),
+            sessions => Resumption::in_memory_sessions(sessions),
+        };
+        if let Some(key_log) = &self.key_log {
+            config.key_log = Arc::clone(key_log);
+        }
+        self.warn();
         Ok(Arc::new(config))
+    }
+
+    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, TlsConfigError> {
+        let allowed = self.min_version..=self.max_version;
+        let all = [(TlsVersion::V1_3, &TLS13), (TlsVersion::V1_2, &TLS12)];
+        let versions: Vec<_> =
+            all.into_iter().filter(|(version, _)| allowed.contains(version)).map(|(_, it)| it).collect();
+        if versions.is_empty() { Err(TlsConfigError::NoVersion) } else { Ok(versions) }
+    }
+
+    fn warn(&self) {
+        if self.danger.accept_invalid_certificates {
+            tracing::warn!(target: "conn", "danger: TLS accepts invalid certificates");
+        }
+        if self.danger.accept_invalid_host_names {
+            tracing::warn!(target: "conn", "danger: TLS accepts certificates of other hosts");
+        }
+        if self.key_log.is_some() {
+            tracing::warn!(target: "conn", "TLS secrets are logged");
+        }
+    }
+}
+
+impl PostQuantum {
+    fn applied_to(self, provider: Arc<CryptoProvider>) -> Arc<CryptoProvider> {
+        if self == Self::AsProvided {
+            return provider;
+        }
+        let mut changed = CryptoProvider::clone(&provider);
+        match self {
+            Self::Off => changed.kx_groups.retain(|group| !is_post_quantum(group.name())),
+            // The sort is stable.
+            _ => changed.kx_groups.sort_by_key(|group| !is_post_quantum(group.name())),
+        }
+        Arc::new(changed)
+    }
+}
+
+fn is_post_quantum(group: NamedGroup) -> bool {
+    matches!(
+        group,
+        NamedGroup::X25519MLKEM768
+            | NamedGroup::secp256r1MLKEM768
+            | NamedGroup::MLKEM512
+            | NamedGroup::MLKEM768
+            | NamedGroup::MLKEM1024
+    )
+}
+
+fn bad_identity(error: rustls::Error) -> TlsConfigError {
+    match error {
+        rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) => TlsConfigError::KeyMismatch,
+        rustls::Error::InvalidCertificate(_) => {
+            TlsConfigError::BadCertificate { number: 1, source: error.into() }
+        }
+        _ => TlsConfigError::BadPrivateKey { source: error.into() },
     }
 }
 
@@ -159,13 +247,27 @@ mod tests {
         assert!(matches!(built, Err(TlsConfigError::NoProvider)));
     }
 
+    #[cfg(any(feature = "tls-aws-lc", feature = "tls-ring"))]
     #[test]
-    fn what_is_no_certificate_is_refused_and_nothing_is_added() {
-        let mut roots = Roots::empty();
-        let garbage = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(matches!(roots.add_pem(b""), Err(TlsConfigError::NoCertificate)));
-        assert!(matches!(roots.add_pem(garbage), Err(TlsConfigError::BadCertificate { number: 1, .. })));
-        assert!(matches!(roots.add_der(b"x"), Err(TlsConfigError::BadCertificate { number: 1, .. })));
-        assert!(roots.is_empty());
+    fn options_that_leave_nothing_are_refused() {
+        let mut tls = TlsConfig::default();
+        (tls.min_version, tls.max_version) = (TlsVersion::V1_3, TlsVersion::V1_2);
+        assert!(matches!(tls.build(), Err(TlsConfigError::NoVersion)));
+    }
+
+    #[cfg(feature = "tls-aws-lc")]
+    #[test]
+    fn post_quantum_groups_come_first_or_not_at_all() {
+        let names = |post_quantum| {
+            let tls = TlsConfig { post_quantum, ..TlsConfig::default() };
+            let groups = tls.build().unwrap().crypto_provider().kx_groups.clone();
+            groups.iter().map(|group| group.name()).collect::<Vec<_>>()
+        };
+        let provided = names(PostQuantum::AsProvided);
+        assert!(provided.contains(&NamedGroup::X25519MLKEM768));
+        assert_eq!(names(PostQuantum::Prefer)[0], NamedGroup::X25519MLKEM768);
+        assert_eq!(names(PostQuantum::Prefer).len(), provided.len());
+        assert_eq!(names(PostQuantum::Off).len(), provided.len() - 1);
+        assert!(!names(PostQuantum::Off).contains(&NamedGroup::X25519MLKEM768));
     }
 }

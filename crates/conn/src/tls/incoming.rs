@@ -1,6 +1,6 @@
 //! Records on their way from the stream to rustls.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustls::ClientConnection;
 
@@ -35,8 +35,6 @@ impl Incoming {
     ) -> io::Result<usize> {
         if !self.is_ahead() {
             if !self.is_busy {
-                self.ahead = Vec::new();
-                self.used = 0;
                 let n = session.read_tls(inner)?;
                 self.is_busy = n >= PIECE;
                 return Ok(n);
@@ -53,10 +51,70 @@ impl Incoming {
         Ok(n)
     }
 
-    /// Gives the buffer back where nothing is expected soon.
-    pub(super) fn rest(&mut self) {
+    /// Gives the buffers back once all that was read is worked through: the connection may be idle for long. Even a
+    /// download pays little for it, since rustls grows and shrinks its own with every record.
+    pub(super) fn release(&mut self, session: &mut ClientConnection) {
         if !self.is_ahead() {
-            *self = Self::default();
+            self.ahead = Vec::new();
+            self.used = 0;
+            // rustls shrinks before it reads, and there is nothing to read.
+            let _ = session.read_tls(&mut Nothing);
         }
+    }
+
+    /// Expects little: the connection was idle.
+    pub(super) fn rest(&mut self) {
+        self.is_busy = false;
+    }
+}
+
+/// A stream on which nothing came yet.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+/// How much of the peer's first bytes is kept for an error message.
+const BEGAN: usize = 16;
+
+/// The first bytes of a peer, which show what it speaks if it does not speak TLS.
+#[derive(Default)]
+pub(super) struct Opening {
+    began: [u8; BEGAN],
+    len: usize,
+}
+
+impl Opening {
+    /// Moves a piece on; 0 at the end of the stream.
+    pub(super) fn receive(
+        &mut self,
+        inner: &mut impl Read,
+        session: &mut ClientConnection,
+    ) -> io::Result<usize> {
+        session.read_tls(&mut Watched { inner, opening: self })
+    }
+
+    pub(super) fn began(&self) -> &[u8] {
+        self.began.get(..self.len).unwrap_or_default()
+    }
+}
+
+struct Watched<'a, R> {
+    inner: &'a mut R,
+    opening: &'a mut Opening,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        let Opening { began, len } = &mut self.opening;
+        for (to, from) in began.iter_mut().skip(*len).zip(buf.iter().take(n)) {
+            *to = *from;
+            *len += 1;
+        }
+        Ok(n)
     }
 }

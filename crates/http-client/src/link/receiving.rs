@@ -43,13 +43,17 @@ impl Link {
 
     /// Waits for the final response head and puts it into `message`.
     pub(crate) fn receive_head(&mut self, deadlines: &Deadlines, clock: &dyn Clock) -> Result<(), Error> {
-        let deadline = deadlines.response(clock.now());
+        let asked = clock.now();
+        // Whoever asks late still gives the server its time.
+        let deadline = deadlines.response(asked);
         while !self.answered {
             match self.next_event(|| deadline) {
                 Ok(event) => self.note(event),
                 Err(stop) => return Err(self.stopped(stop)),
             }
         }
+        let sent = self.sent_at.unwrap_or(asked);
+        self.timings.wait = clock.now().saturating_duration_since(sent);
         Ok(())
     }
 
@@ -212,12 +216,13 @@ impl Link {
             return;
         }
         self.complete = true;
+        self.reused = true;
         self.served += 1;
         let left_over = self.input.len() - self.taken;
         match self.exchange.as_ref().and_then(Exchange::persistence) {
             // Bytes that nobody asked for would be taken for the next response.
             Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() => {
-                trace!(served = self.served, "the connection is kept");
+                trace!("the connection is kept");
             }
             persistence => {
                 let reason = match persistence {
@@ -225,7 +230,7 @@ impl Link {
                     _ => CloseReason::Failed,
                 };
                 debug!(%reason, left_over, "the connection is closed");
-                self.transport = None;
+                drop(self.detach());
             }
         }
     }
@@ -237,7 +242,7 @@ impl Link {
             Stop::Transport(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.received > 0 => {
                 Error::new(ErrorKind::Truncated, error)
             }
-            Stop::Transport(error) => Error::transport(error),
+            Stop::Transport(error) => self.broke(error),
             Stop::Peer(error) => error.into(),
             Stop::NoExchange => Misuse::Closed.into(),
         };

@@ -93,7 +93,11 @@ impl Link {
         {
             return Err(self.fail(error.into()));
         }
-        self.flush(deadlines, clock)
+        self.flush(deadlines, clock)?;
+        let now = clock.now();
+        self.timings.send = now.saturating_duration_since(self.send_began.unwrap_or(now));
+        self.sent_at = Some(now);
+        Ok(())
     }
 
     /// Sends what waits in `output`.
@@ -114,7 +118,9 @@ impl Link {
             let Some(transport) = &mut self.transport else {
                 return Err(self.failed.clone().unwrap_or_else(|| self.named(Misuse::Closed.into())));
             };
-            transport.set_deadline(deadlines.send(clock.now()));
+            let now = clock.now();
+            self.send_began.get_or_insert(now);
+            transport.set_deadline(deadlines.send(now));
             let error = match transport.write_vectored(rest) {
                 Ok(n @ 1..) => {
                     let n = n.min(left);
@@ -128,7 +134,7 @@ impl Link {
                 Err(error) => error,
             };
             let timed_out = TimedOut::in_io(&error).is_some();
-            let error = Error::transport(error);
+            let error = self.broke(error);
             // RFC 9112 §9.5: a server may answer and close before it has read everything; look for its answer.
             if timed_out || self.sent == 0 {
                 return Err(self.fail(error));

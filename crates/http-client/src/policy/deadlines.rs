@@ -21,6 +21,13 @@ impl Deadlines {
         Self { timeouts, outer: total.min(attempt) }
     }
 
+    /// Allows no more than `time` for all that follows.
+    #[must_use]
+    pub(crate) fn briefly(self, now: Instant, time: Duration) -> Self {
+        let brief = Deadline::after(now, Some(time), Limit::Idle);
+        Self { outer: self.outer.min(brief), ..self }
+    }
+
     /// Returns the deadline of making a connection.
     #[must_use]
     pub fn connect(&self, now: Instant) -> Deadline {

@@ -6,7 +6,7 @@ use wire::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
-    /// The connection had carried a request before.
+    /// The connection was idle before the request: the peer may have been closing it.
     pub reused: bool,
     /// Bytes of the request that were written.
     pub sent: u64,

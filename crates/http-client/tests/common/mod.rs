@@ -1,4 +1,5 @@
 //! Settings for clients that talk to scripted peers under a manual clock.
+#![allow(dead_code, reason = "each test file uses its part of the stage")]
 
 use std::sync::Arc;
 
@@ -23,7 +24,6 @@ pub(crate) fn stage(scripts: impl IntoIterator<Item = Script>) -> Stage {
     Stage { clock, peer, config }
 }
 
-#[allow(dead_code, reason = "each test file uses its part of the stage")]
 impl Stage {
     pub(crate) fn connection(&self) -> Connection {
         Connection::open(&Origin::http("a").unwrap(), self.config.clone()).unwrap()

@@ -147,7 +147,7 @@ impl Connect for ScriptedConnect {
         let peer = Arc::new(Mutex::new(Peer { steps: script.steps.into(), ..Peer::default() }));
         state.connections.push(Arc::clone(&peer));
         let clock = self.0.clock.clone();
-        let stream = Stream { peer, clock, deadline: Deadline::NEVER, facts: PeerFacts::default() };
+        let stream = Stream { peer, clock, deadline: Deadline::NEVER, facts: Arc::default() };
         Ok(Connected::new(Box::new(stream)))
     }
 }
@@ -157,7 +157,7 @@ fn refused(origin: String) -> ConnectError {
         ([192, 0, 2, 1], 1).into(),
         io::Error::new(io::ErrorKind::ConnectionRefused, "no script is left"),
     );
-    ConnectError::Dial { origin, attempts: vec![attempt] }
+    ConnectError::Dial { host: origin, attempts: vec![attempt] }
 }
 
 #[derive(Default)]
@@ -217,7 +217,7 @@ struct Stream {
     peer: Arc<Mutex<Peer>>,
     clock: ManualClock,
     deadline: Deadline,
-    facts: PeerFacts,
+    facts: Arc<PeerFacts>,
 }
 
 impl Stream {
@@ -330,7 +330,7 @@ impl Transport for Stream {
         Ok(Interest { read: want.read && peer.is_readable(), write: want.write })
     }
 
-    fn facts(&self) -> &PeerFacts {
+    fn facts(&self) -> &Arc<PeerFacts> {
         &self.facts
     }
 

@@ -65,7 +65,7 @@ fn until(holds: impl Fn() -> bool) {
 fn the_deadline_holds_while_the_look_up_blocks() {
     let (lookups, gate) = gated(limits(1));
     let (begun, allowed) = (Instant::now(), Duration::from_millis(30));
-    let error = lookups.look_up("slow.example", within(allowed)).unwrap_err();
+    let error = lookups.look_up("slow.example", within(allowed), CancelToken::never()).unwrap_err();
     let took = begun.elapsed();
     assert!(took >= allowed && took < Duration::from_millis(300), "{took:?}");
     let timed_out = error.is_timeout().unwrap();
@@ -73,7 +73,7 @@ fn the_deadline_holds_while_the_look_up_blocks() {
 
     gate.open();
     until(|| lookups.0.lock().flights.is_empty());
-    assert_eq!(lookups.look_up("slow.example", within(LONG)).unwrap().len(), 1);
+    assert_eq!(lookups.look_up("slow.example", within(LONG), CancelToken::never()).unwrap().len(), 1);
     assert_eq!(gate.calls.load(Ordering::SeqCst), 2, "the answer that came too late is dropped");
 }
 
@@ -82,8 +82,9 @@ fn who_asks_for_one_name_at_the_same_time_shares_a_look_up() {
     for host in ["one.example", "bad.example"] {
         let (lookups, gate) = gated(limits(4));
         let answers: Vec<_> = thread::scope(|scope| {
-            let askers: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| lookups.look_up(host, within(LONG)))).collect();
+            let askers: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| lookups.look_up(host, within(LONG), CancelToken::never())))
+                .collect();
             until(|| lookups.0.lock().flights.get(host).is_some_and(|flight| flight.waiters == 8));
             gate.open();
             askers.into_iter().map(|asker| asker.join().unwrap()).collect()
@@ -108,7 +109,9 @@ fn there_are_never_more_threads_than_allowed() {
     thread::scope(|scope| {
         for n in 0..50 {
             let lookups = &lookups;
-            scope.spawn(move || lookups.look_up(&format!("h{n}.example"), within(LONG)).unwrap());
+            scope.spawn(move || {
+                lookups.look_up(&format!("h{n}.example"), within(LONG), CancelToken::never()).unwrap()
+            });
         }
         until(|| lookups.0.lock().flights.len() == 50 && gate.running.load(Ordering::SeqCst) == 4);
         let state = lookups.0.lock();
@@ -124,7 +127,7 @@ fn a_thread_without_work_serves_the_next_name() {
     let (lookups, gate) = gated(limits(4));
     gate.open();
     for n in 0..20 {
-        lookups.look_up(&format!("h{n}.example"), within(LONG)).unwrap();
+        lookups.look_up(&format!("h{n}.example"), within(LONG), CancelToken::never()).unwrap();
         until(|| lookups.0.lock().idle == 1);
     }
     assert_eq!(lookups.0.lock().threads, 1);
@@ -135,11 +138,11 @@ fn a_panic_in_the_look_up_is_an_error_and_costs_no_thread() {
     let (lookups, gate) = gated(limits(1));
     gate.open();
     for _ in 0..3 {
-        let error = lookups.look_up("panic.example", within(LONG)).unwrap_err();
+        let error = lookups.look_up("panic.example", within(LONG), CancelToken::never()).unwrap_err();
         let ConnectError::Resolve { source, .. } = error else { panic!("{error}") };
         assert_eq!(source.to_string(), "the look-up panicked");
     }
-    assert!(lookups.look_up("good.example", within(LONG)).is_ok());
+    assert!(lookups.look_up("good.example", within(LONG), CancelToken::never()).is_ok());
     assert_eq!(lookups.0.lock().threads, 1);
 }
 
@@ -147,7 +150,7 @@ fn a_panic_in_the_look_up_is_an_error_and_costs_no_thread() {
 fn a_name_without_addresses_says_so() {
     let (lookups, gate) = gated(limits(1));
     gate.open();
-    let error = lookups.look_up("empty.example", within(LONG)).unwrap_err();
+    let error = lookups.look_up("empty.example", within(LONG), CancelToken::never()).unwrap_err();
     assert!(matches!(error, ConnectError::NoAddress { host } if host == "empty.example"));
 }
 
@@ -155,17 +158,19 @@ fn a_name_without_addresses_says_so() {
 fn the_queue_is_bounded_and_who_gives_up_leaves_it() {
     let (lookups, gate) = gated(ResolverLimits { queued: 1, ..limits(1) });
     thread::scope(|scope| {
-        scope.spawn(|| lookups.look_up("running.example", within(LONG)).unwrap());
+        scope.spawn(|| lookups.look_up("running.example", within(LONG), CancelToken::never()).unwrap());
         until(|| gate.running.load(Ordering::SeqCst) == 1);
-        let gives_up = scope.spawn(|| lookups.look_up("queued.example", within(Duration::from_millis(40))));
+        let gives_up = scope.spawn(|| {
+            lookups.look_up("queued.example", within(Duration::from_millis(40)), CancelToken::never())
+        });
         until(|| lookups.0.lock().queue.len() == 1);
-        let error = lookups.look_up("third.example", within(LONG)).unwrap_err();
+        let error = lookups.look_up("third.example", within(LONG), CancelToken::never()).unwrap_err();
         let ConnectError::Resolve { source, .. } = error else { panic!("{error}") };
         assert_eq!(source.kind(), io::ErrorKind::ResourceBusy);
 
         assert!(gives_up.join().unwrap().unwrap_err().is_timeout().is_some());
         assert_eq!(lookups.0.lock().queue.len(), 0);
-        scope.spawn(|| lookups.look_up("third.example", within(LONG)).unwrap());
+        scope.spawn(|| lookups.look_up("third.example", within(LONG), CancelToken::never()).unwrap());
         until(|| lookups.0.lock().queue.len() == 1);
         gate.open();
     });
@@ -176,11 +181,12 @@ fn the_queue_is_bounded_and_who_gives_up_leaves_it() {
 fn a_name_is_kept_in_the_queue_while_somebody_waits_for_it() {
     let (lookups, gate) = gated(limits(1));
     thread::scope(|scope| {
-        scope.spawn(|| lookups.look_up("running.example", within(LONG)).unwrap());
+        scope.spawn(|| lookups.look_up("running.example", within(LONG), CancelToken::never()).unwrap());
         until(|| gate.running.load(Ordering::SeqCst) == 1);
-        let stays = scope.spawn(|| lookups.look_up("queued.example", within(LONG)));
+        let stays = scope.spawn(|| lookups.look_up("queued.example", within(LONG), CancelToken::never()));
         until(|| lookups.0.lock().queue.len() == 1);
-        let gives_up = lookups.look_up("queued.example", within(Duration::from_millis(5)));
+        let gives_up =
+            lookups.look_up("queued.example", within(Duration::from_millis(5)), CancelToken::never());
         assert!(gives_up.unwrap_err().is_timeout().is_some());
         gate.open();
         assert!(stays.join().unwrap().is_ok());
@@ -192,7 +198,7 @@ fn threads_end_when_they_have_had_no_work_and_come_back_with_it() {
     let (lookups, gate) = gated(ResolverLimits { idle: Duration::from_millis(1), ..limits(2) });
     gate.open();
     for _ in 0..3 {
-        lookups.look_up("a.example", within(LONG)).unwrap();
+        lookups.look_up("a.example", within(LONG), CancelToken::never()).unwrap();
         until(|| lookups.0.lock().threads == 0);
     }
 }
@@ -201,10 +207,27 @@ fn threads_end_when_they_have_had_no_work_and_come_back_with_it() {
 fn threads_end_at_once_when_nobody_can_ask_any_more() {
     let (lookups, gate) = gated(ResolverLimits { idle: Duration::MAX, ..limits(2) });
     gate.open();
-    lookups.look_up("a.example", within(LONG)).unwrap();
+    lookups.look_up("a.example", within(LONG), CancelToken::never()).unwrap();
     let shared = Arc::clone(&lookups.0);
     drop(lookups);
     until(|| shared.lock().threads == 0);
+}
+
+#[test]
+fn who_cancels_returns_while_the_look_up_goes_on_behind() {
+    let (lookups, gate) = gated(limits(1));
+    let token = CancelToken::new();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| lookups.look_up("slow.example", within(LONG), &token));
+        let stays = scope.spawn(|| lookups.look_up("slow.example", within(LONG), CancelToken::never()));
+        until(|| lookups.0.lock().flights.get("slow.example").is_some_and(|flight| flight.waiters == 2));
+        token.cancel();
+        assert!(matches!(waits.join().unwrap(), Err(ConnectError::Cancelled(_))));
+        gate.open();
+        assert_eq!(stays.join().unwrap().unwrap().len(), 1, "the other is not disturbed");
+    });
+    let error = lookups.look_up("other.example", within(LONG), &token).unwrap_err();
+    assert!(matches!(error, ConnectError::Cancelled(_)));
 }
 
 #[test]
@@ -213,7 +236,7 @@ fn without_a_thread_those_who_wait_are_told() {
     let (landing, starts_thread) = lookups.0.join("a.example").unwrap();
     assert!(starts_thread);
     lookups.0.lost_thread(io::ErrorKind::OutOfMemory.into());
-    let answer = landing.wait(within(LONG)).unwrap();
+    let answer = landing.wait(within(LONG), CancelToken::never()).unwrap();
     assert_eq!(answer.unwrap_err().kind(), io::ErrorKind::OutOfMemory);
     let state = lookups.0.lock();
     assert_eq!((state.threads, state.queue.len(), state.flights.len()), (0, 0, 0));

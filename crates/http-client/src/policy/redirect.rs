@@ -1,0 +1,144 @@
+//! Where a redirect leads, and what of the request goes along.
+
+use url::Url;
+use wire::{Headers, Method, StatusCode, is_secret_field};
+
+use crate::config::RedirectPolicy;
+use crate::error::RefusedRedirect;
+
+/// What a response means for where the request goes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Redirect {
+    /// The response is the answer.
+    Deliver(NotFollowed),
+    /// The request goes on.
+    Follow(Hop),
+    /// It leads where it must not.
+    Refuse(RefusedRedirect),
+}
+
+/// Why a response is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotFollowed {
+    /// Its status redirects nobody.
+    NoRedirect,
+    /// It says nowhere to go.
+    NoLocation,
+    /// Redirects are not followed.
+    Off,
+    /// The content would have to be sent again, and a part of it is gone.
+    ContentConsumed,
+}
+
+/// The next request of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hop {
+    /// Where it goes, with the fragment of the one before unless it has its own, and without user-info.
+    pub url: Url,
+    /// Its method.
+    pub method: Method,
+    /// Whether the content goes along.
+    pub keeps_content: bool,
+    /// Whether secret fields go along.
+    pub keeps_secrets: bool,
+    /// Whether it stays at the origin of the one before.
+    pub same_origin: bool,
+}
+
+/// What a redirect has to know of the request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: &'a Url,
+    /// Whether its content, if it has any, can be sent once more.
+    pub(crate) is_replayable: bool,
+    /// Redirects that led to it.
+    pub(crate) followed: u32,
+}
+
+/// Decides by the table of RFC 9110 §15.4.
+pub(crate) fn redirect(
+    asked: Asked<'_>,
+    status: StatusCode,
+    location: Option<&[u8]>,
+    policy: &RedirectPolicy,
+) -> Redirect {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Redirect::Deliver(NotFollowed::NoRedirect);
+    }
+    let Some(location) = location else { return Redirect::Deliver(NotFollowed::NoLocation) };
+    if policy.limit == 0 {
+        return Redirect::Deliver(NotFollowed::Off);
+    }
+    let (method, keeps_content) = next_method(asked.method, status);
+    if keeps_content && !asked.is_replayable {
+        return Redirect::Deliver(NotFollowed::ContentConsumed);
+    }
+    if asked.followed >= policy.limit {
+        return Redirect::Refuse(RefusedRedirect::TooMany { limit: policy.limit });
+    }
+    let Some(url) = target(asked.url, location) else {
+        return Redirect::Refuse(RefusedRedirect::InvalidLocation);
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Redirect::Refuse(RefusedRedirect::Scheme);
+    }
+    if asked.url.scheme() == "https" && url.scheme() == "http" && !policy.allow_downgrade {
+        return Redirect::Refuse(RefusedRedirect::Downgrade);
+    }
+    if !policy.permits(asked.url, &url) {
+        return Redirect::Refuse(RefusedRedirect::NotAllowed);
+    }
+    let same_origin = asked.url.origin() == url.origin();
+    let is_trusted = || {
+        let origin = super::prepare::origin(&url);
+        origin.is_ok_and(|origin| policy.keep_headers_for.contains(&origin))
+    };
+    let keeps_secrets = same_origin || is_trusted();
+    Redirect::Follow(Hop { keeps_secrets, url, method, keeps_content, same_origin })
+}
+
+/// 301 and 302 turn POST into GET, as every browser does; 303 turns all but HEAD; 307 and 308 keep everything.
+fn next_method(method: &Method, status: StatusCode) -> (Method, bool) {
+    match status.as_u16() {
+        301 | 302 if *method == Method::POST => (Method::GET, false),
+        303 if *method != Method::GET && *method != Method::HEAD => (Method::GET, false),
+        _ => (method.clone(), true),
+    }
+}
+
+/// Resolves a `Location` (RFC 9110 §10.2.2, RFC 3986 §5.2).
+fn target(base: &Url, location: &[u8]) -> Option<Url> {
+    // What is not ASCII is taken as UTF-8, as browsers take it.
+    let mut url = base.join(std::str::from_utf8(location).ok()?).ok()?;
+    if url.fragment().is_none() {
+        url.set_fragment(base.fragment());
+    }
+    // Credentials that a server makes up are not the caller's. This fails only where there can be none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(url)
+}
+
+/// Leaves of the request's own fields what goes along.
+pub(crate) fn carry_over(headers: &mut Headers, hop: &Hop) {
+    headers.retain(|name, _| {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        // RFC 9110 §15.4: what describes the content goes with it.
+        let describes_content = || {
+            ["content-", "digest", "last-modified", "transfer-encoding", "expect", "trailer", "repr-digest"]
+                .iter()
+                .any(|start| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)))
+        };
+        // A Host of the caller's own names the origin that was left.
+        (hop.same_origin || !is("host"))
+            && (hop.keeps_secrets || !is_secret_field(name))
+            && (hop.keeps_content || !describes_content())
+    });
+}
+
+#[cfg(test)]
+mod tests;
