@@ -38,7 +38,7 @@ impl fmt::Debug for JarConfig {
 #[non_exhaustive]
 pub struct JarLimits {
     /// Cookies of one domain: a registrable one such as `example.co.uk` with all its hosts, or an address. Default 50;
-    /// 0 counts as 1, more than 180 as 180.
+    /// 0 counts as 1, more than 180 as 180. It bounds the `Cookie` field, too: no cookie has more than 4 KiB.
     pub per_domain: usize,
     /// Cookies in all. Default 3,000; 0 counts as 1.
     pub total: usize,

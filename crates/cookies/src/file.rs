@@ -119,7 +119,7 @@ impl Jar {
 
     fn save_in(&self, path: &Path, format: Option<Format>, now: SystemTime) -> Result<Saved, FileError> {
         let path = real(path);
-        let _lock = lock(&beside(&path, ".lock"))?;
+        let _lock = lock(&beside(&path, ".lock"), TRIES)?;
         let before = read_before(&path, self.config(), now)?;
         let format =
             format.or(before.as_ref().map(|before| before.format)).unwrap_or_else(|| format_by_name(&path));
@@ -167,14 +167,14 @@ fn read_before(path: &Path, config: &JarConfig, now: SystemTime) -> Result<Optio
 }
 
 /// The system drops the lock with the file, even when the process dies.
-fn lock(path: &Path) -> Result<File, FileError> {
+fn lock(path: &Path, tries: u32) -> Result<File, FileError> {
     let file = private(OpenOptions::new().write(true).create(true).truncate(false))
         .open(path)
         .map_err(io_error("lock", path))?;
-    for attempt in 0..TRIES {
+    for attempt in 0..tries {
         match FileExt::try_lock(&file) {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if attempt + 1 < TRIES => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if attempt + 1 < tries => thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => break,
             Err(TryLockError::Error(error)) => return Err(io_error("lock", path)(error)),
         }

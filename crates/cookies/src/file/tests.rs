@@ -237,3 +237,13 @@ fn a_failed_save_leaves_the_file_as_it_was() {
     jar.save(&path, second(1)).unwrap();
     assert_eq!(sent(&load(&path)), "a=2");
 }
+
+#[test]
+fn a_lock_that_another_holds_is_waited_for_only_so_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cookies.txt.lock");
+    let held = lock(&path, 1).unwrap();
+    assert!(matches!(lock(&path, 1), Err(FileError::Locked { path: named }) if named == path));
+    drop(held);
+    assert!(lock(&path, 1).is_ok());
+}
