@@ -1,4 +1,4 @@
-//! `cargo xtask bench wire`: instructions and allocations of the protocol core, held against their budgets.
+//! `cargo xtask bench LAYER`: instructions and allocations of a layer, held against their budgets.
 
 mod callgrind;
 mod table;
@@ -11,20 +11,34 @@ use serde_json::Value;
 
 use crate::ci::Verdict;
 use crate::workspace::{Workspace, in_path};
-use table::Cost;
+use table::{Cost, LAYERS, Layer};
 
-const BUILD: &[&str] = &["bench", "-p", "wire", "--bench", "instructions", "--no-run"];
+/// Names the layers that can be measured.
+pub(crate) fn layers() -> impl Iterator<Item = &'static str> {
+    LAYERS.iter().map(|layer| layer.name)
+}
 
-/// Builds the scenarios, counts them, prints the table and compares it with the budgets.
-pub(crate) fn run(workspace: &Workspace) -> Verdict {
+/// Measures one layer, or all of them up to the first that is over its budget.
+pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Verdict {
     if !in_path("valgrind") {
         let how = "valgrind is not installed, install with apt-get install valgrind";
         return Verdict::Skipped(how.to_owned());
     }
-    let costs = build(workspace).and_then(|program| count(&program));
-    match costs.and_then(|costs| table::rows(&costs)) {
+    for layer in LAYERS.iter().filter(|layer| only.is_none_or(|name| name == layer.name)) {
+        let verdict = measure(workspace, layer);
+        if !matches!(verdict, Verdict::Passed) {
+            return verdict;
+        }
+    }
+    Verdict::Passed
+}
+
+/// Builds the scenarios, counts them, prints the table and compares it with the budgets.
+fn measure(workspace: &Workspace, layer: &Layer) -> Verdict {
+    let costs = build(workspace, layer).and_then(|program| count(&program));
+    match costs.and_then(|costs| table::rows(layer, &costs)) {
         Ok(rows) => {
-            print!("{}", table::show(&rows));
+            print!("{}", table::show(layer, &rows));
             let over: Vec<_> = rows.iter().filter_map(table::Row::fault).collect();
             if over.is_empty() { Verdict::Passed } else { Verdict::Failed(over.join("; ")) }
         }
@@ -33,11 +47,12 @@ pub(crate) fn run(workspace: &Workspace) -> Verdict {
 }
 
 /// Builds the scenarios as they ship, optimised, and says where the program stands.
-fn build(workspace: &Workspace) -> Result<PathBuf, String> {
-    println!("$ cargo {}", BUILD.join(" "));
+fn build(workspace: &Workspace, layer: &Layer) -> Result<PathBuf, String> {
+    let line = ["bench", "-p", layer.name, "--bench", "instructions", "--no-run"];
+    println!("$ cargo {}", line.join(" "));
     let output = workspace
         .cargo()
-        .args(BUILD)
+        .args(line)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
@@ -69,19 +84,20 @@ fn count(program: &Path) -> Result<BTreeMap<String, Cost>, String> {
     }
     let mut costs = BTreeMap::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let (name, units, allocations) =
-            read_units(line).ok_or_else(|| format!("the bench said `{line}`, not NAME UNITS ALLOCATIONS"))?;
+        let (name, units, allocations, nanoseconds) = read_units(line)
+            .ok_or_else(|| format!("the bench said `{line}`, not NAME UNITS ALLOCATIONS [NANOSECONDS]"))?;
         let instructions = callgrind::instructions(program, name)?;
-        costs.insert(name.to_owned(), Cost { instructions, units, allocations });
+        costs.insert(name.to_owned(), Cost { instructions, units, allocations, nanoseconds });
     }
     Ok(costs)
 }
 
-fn read_units(line: &str) -> Option<(&str, u64, u64)> {
+fn read_units(line: &str) -> Option<(&str, u64, u64, Option<u64>)> {
     let mut words = line.split_whitespace();
     let (name, units, allocations) = (words.next()?, words.next()?, words.next()?);
     let units = units.parse().ok().filter(|&units| units > 0)?;
-    Some((name, units, allocations.parse().ok()?))
+    let nanoseconds = words.next().map(str::parse).transpose().ok()?;
+    Some((name, units, allocations.parse().ok()?, nanoseconds))
 }
 
 #[cfg(test)]
@@ -101,8 +117,11 @@ not json
 
     #[test]
     fn units_and_allocations_are_read() {
-        assert_eq!(read_units("chunked 1000 0"), Some(("chunked", 1000, 0)));
-        for line in ["", "chunked", "chunked 1000", "chunked 0 0", "chunked x 0", "chunked 1 -1"] {
+        assert_eq!(read_units("chunked 1000 0"), Some(("chunked", 1000, 0, None)));
+        assert_eq!(read_units("header 1 1 950"), Some(("header", 1, 1, Some(950))));
+        for line in
+            ["", "chunked", "chunked 1000", "chunked 0 0", "chunked x 0", "chunked 1 -1", "chunked 1 0 x"]
+        {
             assert_eq!(read_units(line), None, "{line}");
         }
     }

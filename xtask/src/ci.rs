@@ -52,13 +52,18 @@ pub(crate) fn interop(workspace: &Workspace) -> bool {
     alone(&INTEROP, "interop", workspace)
 }
 
-/// Measures the protocol core and says whether it is within its budgets.
-pub(crate) fn bench(workspace: &Workspace) -> bool {
-    alone(&BENCH, "bench wire", workspace)
+/// Measures a layer and says whether it is within its budgets.
+pub(crate) fn bench(workspace: &Workspace, layer: Option<&str>) -> bool {
+    let run = |workspace: &Workspace| crate::bench::run(workspace, layer);
+    passes(&run_as(BENCH.name, BENCH.about, &format!("bench {}", layer.unwrap_or_default()), &run, workspace))
 }
 
 fn alone(step: &Step, command: &str, workspace: &Workspace) -> bool {
-    match run_step(step, command, workspace) {
+    passes(&run_step(step, command, workspace))
+}
+
+fn passes(verdict: &Verdict) -> bool {
+    match verdict {
         Verdict::Passed => true,
         Verdict::Skipped(_) => !skips_fail(),
         Verdict::Failed(_) => false,
@@ -91,9 +96,19 @@ fn choose<'a>(steps: &'a [Step], options: &Options) -> Result<&'a [Step], String
 
 /// Runs one step and says with which command of ours it runs again.
 fn run_step(step: &Step, command: &str, workspace: &Workspace) -> Verdict {
-    println!("\n==> {}: {}", step.name, step.about);
+    run_as(step.name, step.about, command, &step.run, workspace)
+}
+
+fn run_as(
+    name: &str,
+    about: &str,
+    command: &str,
+    run: &dyn Fn(&Workspace) -> Verdict,
+    workspace: &Workspace,
+) -> Verdict {
+    println!("\n==> {name}: {about}");
     let begun = Instant::now();
-    let verdict = (step.run)(workspace);
+    let verdict = run(workspace);
     let word = match &verdict {
         Verdict::Passed => "passed",
         Verdict::Skipped(why) => {
@@ -105,7 +120,6 @@ fn run_step(step: &Step, command: &str, workspace: &Workspace) -> Verdict {
             "FAILED"
         }
     };
-    let name = step.name;
     println!("<== {name} {word} in {}; again: cargo xtask {command}", seconds(begun.elapsed()));
     verdict
 }

@@ -19,11 +19,11 @@ Usage: cargo xtask COMMAND
   ci [--from STEP | --only STEP | --list]
             everything that must hold before a change is merged; stops at the first failure
   tidy      the house rules that the compiler does not know: layers, pure modules, file sizes, documents
-  bench wire
-            instructions and allocations of the protocol core against their budgets; needs valgrind
+  bench wire|cookies
+            instructions and allocations of a layer against their budgets; needs valgrind
   fuzz [TARGET SECONDS]
             one fuzz target for so long, or the list of targets; needs cargo-fuzz
-  interop   the client against real programs on loopback (nginx, Python and others)
+  interop   the client and its files against real programs on loopback (nginx, curl, Python)
   help      this page
 
 With CI=true in the environment a step that would be skipped for want of a tool fails instead.
@@ -57,15 +57,16 @@ fn run(command: Command) -> Result<bool, lexopt::Error> {
         return Ok(true);
     }
     if let Command::Bench(layer) = &command
-        && layer.as_deref() != Some("wire")
+        && !bench::layers().any(|name| layer.as_deref() == Some(name))
     {
-        return Err("there is a bench of `wire` alone".into());
+        let names: Vec<_> = bench::layers().collect();
+        return Err(format!("a bench of which layer? {}", names.join(", ")).into());
     }
     let workspace = Workspace::load()?;
     match command {
         Command::Ci(options) => ci::run(&workspace, &options).map_err(lexopt::Error::from),
         Command::Tidy => Ok(tidy::run(&workspace)),
-        Command::Bench(_) => Ok(ci::bench(&workspace)),
+        Command::Bench(layer) => Ok(ci::bench(&workspace, layer.as_deref())),
         Command::Fuzz(options) => fuzz::run(&workspace, &options).map_err(lexopt::Error::from),
         Command::Interop => Ok(ci::interop(&workspace)),
         Command::Help => Ok(true),

@@ -5,8 +5,15 @@ use std::time::{Duration, SystemTime};
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Reads a date; `None` when a part is missing or no such date exists.
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
+/// Reads a date as a cookie has it, `None` when a part is missing or no such date exists (RFC 6265 §5.1.1).
+///
+/// ```
+/// let then = cookies::parse_date("Sun, 06-Nov-94 08:49:37 GMT");
+/// assert_eq!(then, cookies::parse_date("1994 6 nov 8:49:37"));
+/// assert!(then.is_some());
+/// ```
+#[must_use]
+pub fn parse_date(text: &str) -> Option<SystemTime> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     // A word is the first part that is still missing and that it can be.
     for word in text.split(is_delimiter) {
@@ -100,7 +107,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Option<i64>) {
-        let seconds = parse(text).map(|date| match date.duration_since(SystemTime::UNIX_EPOCH) {
+        let seconds = parse_date(text).map(|date| match date.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_secs()).unwrap(),
             Err(before) => -i64::try_from(before.duration().as_secs()).unwrap(),
         });

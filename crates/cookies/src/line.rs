@@ -1,62 +1,80 @@
 //! One `Set-Cookie` line: parsed, judged on its own, and dated.
 
-use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+use cookie::{Expiration, SameSite};
 use cookie_store::{Cookie, CookieDomain, CookieError, RawCookie};
 use url::{Host, Url};
 
+use crate::config::JarConfig;
 use crate::date;
+use crate::entry::Entry;
 use crate::error::Refusal;
+use crate::suffix::{is_address, is_public};
 
 /// What name and value may hold together, in bytes (RFC 6265bis §5.6).
 const PAIR_LIMIT: usize = 4096;
 /// Longer attribute values are ignored (RFC 6265bis §5.6).
 const ATTRIBUTE_LIMIT: usize = 1024;
-/// No cookie lives longer, whatever it asks for (RFC 6265bis §5.6): 400 days.
+/// No cookie that a server sets lives longer, whatever it asks for (RFC 6265bis §5.5): 400 days.
 const LIFETIME_LIMIT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// A cookie that may enter the jar, if the jar's other cookies allow it.
-pub(crate) struct Parsed {
-    pub(crate) cookie: Cookie<'static>,
-    /// `None` lives as long as the jar.
-    pub(crate) expires: Option<SystemTime>,
+/// Parses one line that came with a response from `url` at `now`.
+pub(crate) fn parse(line: &[u8], url: &Url, config: &JarConfig, now: SystemTime) -> Result<Entry, Refusal> {
+    let text = readable(line)?;
+    let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
+    let (name, value) = name_and_value(pair).ok_or(Refusal::Empty)?;
+    let mut raw = RawCookie::new(name, value);
+    let expires = read_attributes(attributes, &mut raw, now);
+    judge(&raw, expires, url, config, now)
 }
 
-/// Parses one line that came with a response from `url` at `now`.
-pub(crate) fn parse(line: &[u8], url: &Url, now: SystemTime) -> Result<Parsed, Refusal> {
+/// Judges a cookie that a program made; its times are taken from it.
+pub(crate) fn made(
+    raw: &RawCookie<'_>,
+    url: &Url,
+    config: &JarConfig,
+    now: SystemTime,
+) -> Result<Entry, Refusal> {
+    check_pair(raw.name(), raw.value())?;
+    let expires = match (raw.max_age(), raw.expires()) {
+        (Some(age), _) => Some(after(now, Duration::try_from(age).unwrap_or_default())),
+        (None, Some(Expiration::DateTime(date))) => {
+            let seconds = u64::try_from(date.unix_timestamp()).unwrap_or_default();
+            Some(after(SystemTime::UNIX_EPOCH, Duration::from_secs(seconds)))
+        }
+        (None, _) => None,
+    };
+    judge(raw, expires, url, config, now)
+}
+
+/// Judges a cookie by its attributes and by where it came from (RFC 6265bis §5.7).
+pub(crate) fn judge(
+    raw: &RawCookie<'_>,
+    expires: Option<SystemTime>,
+    url: &Url,
+    config: &JarConfig,
+    now: SystemTime,
+) -> Result<Entry, Refusal> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refusal::NotHttp);
     }
-    let text = within_limits(readable(line)?);
-    let (pair, attributes) = text.split_once(';').unwrap_or((&text, ""));
-    let (name, value) = name_and_value(pair).ok_or(Refusal::Empty)?;
-    if name.len() + value.len() > PAIR_LIMIT {
+    if raw.name().len() + raw.value().len() > PAIR_LIMIT {
         return Err(Refusal::TooLong { limit: PAIR_LIMIT });
     }
-    // `cookie_store` refuses a cookie without a name: it reads the attributes behind a stand-in.
-    let mut raw = RawCookie::parse(format!("name=value;{attributes}")).map_err(|_| Refusal::Empty)?;
-    raw.set_name(name.to_owned());
-    raw.set_value(value.to_owned());
-    match values(&text, "domain").last() {
-        Some("") => raw.unset_domain(),
-        Some(domain) if domain.contains(char::is_whitespace) => return Err(Refusal::InvalidDomain),
-        _ => {}
+    if raw.domain().is_some_and(|domain| domain.contains(char::is_whitespace)) {
+        return Err(Refusal::InvalidDomain);
     }
-    let expires = expiry(&text, now);
-    // Without these `cookie_store` has no cause to read the clock.
-    raw.set_max_age(None);
-    raw.unset_expires();
-    let mut cookie = Cookie::try_from_raw_cookie(&raw, url).map_err(|error| refusal(&error))?;
-    cookie.domain = judge_domain(cookie.domain, url)?;
-    let secure = raw.secure().unwrap_or(false);
-    if secure && !is_secure(url) {
+    let mut cookie = Cookie::try_from_raw_cookie(raw, url).map_err(|error| refusal(&error))?.into_owned();
+    cookie.domain = judge_domain(cookie.domain, url, config)?;
+    let secure = raw.secure() == Some(true);
+    if secure && !is_secure(url, config) {
         return Err(Refusal::SecureFromInsecure);
     }
     if !keeps_prefix(&cookie, secure) {
         return Err(Refusal::BrokenPrefix);
     }
-    Ok(Parsed { cookie, expires })
+    Ok(Entry::new(cookie, expires, now))
 }
 
 /// The name in a line that may be refused for other reasons.
@@ -65,51 +83,87 @@ pub(crate) fn name(line: &[u8]) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Whether a `Secure` cookie may come from there and go there: HTTPS, and loopback that nobody can listen to.
-pub(crate) fn is_secure(url: &Url) -> bool {
-    url.scheme() == "https"
-        || match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+/// Whether a `Secure` cookie may come from there and go there: HTTPS, and loopback where the caller wants it so.
+pub(crate) fn is_secure(url: &Url, config: &JarConfig) -> bool {
+    let loopback = || match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (config.secure_loopback && loopback())
+}
+
+/// Whether name and value, which did not come from a line, would be sent as what they are.
+pub(crate) fn check_pair(name: &str, value: &str) -> Result<(), Refusal> {
+    if name.is_empty() && value.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if has_control(name) || has_control(value) {
+        return Err(Refusal::ControlCharacter);
+    }
+    if name.contains([';', '=']) || value.contains(';') { Err(Refusal::Separator) } else { Ok(()) }
 }
 
 /// Without a `=` all of it is the value of a cookie without a name; `None` when both are empty (RFC 6265bis §5.6).
-fn name_and_value(pair: &str) -> Option<(&str, &str)> {
+pub(crate) fn name_and_value(pair: &str) -> Option<(&str, &str)> {
     let (name, value) = pair.split_once('=').unwrap_or(("", pair));
-    let blank = [' ', '\t'];
-    let (name, value) = (name.trim_matches(blank), value.trim_matches(blank));
+    let (name, value) = (name.trim_matches(BLANK), value.trim_matches(BLANK));
     (!name.is_empty() || !value.is_empty()).then_some((name, value))
 }
 
+const BLANK: [char; 2] = [' ', '\t'];
+
 fn readable(line: &[u8]) -> Result<&str, Refusal> {
     let text = std::str::from_utf8(line).map_err(|_| Refusal::NotUtf8)?;
-    if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(Refusal::ControlCharacter);
-    }
-    Ok(text)
+    if has_control(text) { Err(Refusal::ControlCharacter) } else { Ok(text) }
 }
 
-/// The line without attributes whose values are too long.
-fn within_limits(line: &str) -> Cow<'_, str> {
-    let fits =
-        |part: &str| part.split_once('=').is_none_or(|(_, value)| value.trim().len() <= ATTRIBUTE_LIMIT);
-    if line.split(';').skip(1).all(fits) {
-        return Cow::Borrowed(line);
-    }
-    let kept = line.split(';').enumerate().filter(|(index, part)| *index == 0 || fits(part));
-    Cow::Owned(kept.map(|(_, part)| part).collect::<Vec<_>>().join(";"))
+/// Whether a text holds what a field line may not; a tab may stand there.
+pub(crate) fn has_control(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t')
 }
 
-/// `Max-Age` beats `Expires` (RFC 6265bis §5.7); the last one that can be read counts; both are capped.
-fn expiry(line: &str, now: SystemTime) -> Option<SystemTime> {
-    let latest = now.checked_add(LIFETIME_LIMIT)?;
-    if let Some(lifetime) = values(line, "max-age").filter_map(lifetime).last() {
-        return Some(now.checked_add(lifetime).map_or(latest, |end| end.min(latest)));
+/// Reads the attributes; of several with one name the last counts (RFC 6265bis §5.6 and §5.7). Returns the expiry:
+/// `Max-Age` beats `Expires`, and both are capped.
+fn read_attributes(attributes: &str, raw: &mut RawCookie<'_>, now: SystemTime) -> Option<SystemTime> {
+    let (mut max_age, mut expires) = (None, None);
+    for attribute in attributes.split(';') {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        let (name, value) = (name.trim_matches(BLANK), value.trim_matches(BLANK));
+        if value.len() > ATTRIBUTE_LIMIT {
+            continue;
+        }
+        match name.to_ascii_lowercase().as_str() {
+            "expires" => expires = date::parse_date(value).or(expires),
+            "max-age" => max_age = lifetime(value).or(max_age),
+            "domain" if value.is_empty() => raw.unset_domain(),
+            "domain" => raw.set_domain(value.to_owned()),
+            "path" => raw.set_path(value.to_owned()),
+            "secure" => raw.set_secure(true),
+            "httponly" => raw.set_http_only(true),
+            "partitioned" => raw.set_partitioned(true),
+            "samesite" => raw.set_same_site(same_site(value)),
+            _ => {}
+        }
     }
-    Some(values(line, "expires").filter_map(date::parse).last()?.min(latest))
+    let latest = after(now, LIFETIME_LIMIT);
+    max_age.map(|lifetime| after(now, lifetime)).or(expires).map(|end| end.min(latest))
+}
+
+/// What is not known counts as no attribute at all (RFC 6265bis §5.6.7).
+pub(crate) fn same_site(value: &str) -> Option<SameSite> {
+    [("strict", SameSite::Strict), ("lax", SameSite::Lax), ("none", SameSite::None)]
+        .into_iter()
+        .find(|(name, _)| value.eq_ignore_ascii_case(name))
+        .map(|(_, attribute)| attribute)
+}
+
+/// A time so long after another; the end of all clocks when it is beyond that.
+pub(crate) fn after(start: SystemTime, by: Duration) -> SystemTime {
+    /// A thousand years are for ever.
+    const FOREVER: Duration = Duration::from_secs(1_000 * 366 * 24 * 60 * 60);
+    start.checked_add(by).or_else(|| start.checked_add(FOREVER)).unwrap_or(start)
 }
 
 /// A number of seconds; below zero counts as zero (RFC 6265bis §5.6.2).
@@ -123,23 +177,16 @@ fn lifetime(value: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The values of an attribute, in order.
-fn values<'a>(line: &'a str, attribute: &str) -> impl Iterator<Item = &'a str> {
-    line.split(';').skip(1).filter_map(move |part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case(attribute).then_some(value.trim())
-    })
-}
-
-/// What stands in for a public suffix list: one label alone is nobody's domain, but may be the host itself
-/// (RFC 6265bis §5.7).
-fn judge_domain(domain: CookieDomain, url: &Url) -> Result<CookieDomain, Refusal> {
+/// A public suffix is nobody's domain, but may be the host itself (RFC 6265bis §5.7); so may an address.
+fn judge_domain(domain: CookieDomain, url: &Url, config: &JarConfig) -> Result<CookieDomain, Refusal> {
     match domain {
-        CookieDomain::Suffix(name) if !name.contains('.') => {
+        // One dot is taken off before; what is left of several is no name.
+        CookieDomain::Suffix(name) if name.starts_with('.') => Err(Refusal::InvalidDomain),
+        CookieDomain::Suffix(name) if is_address(&name) || is_public(&name, &*config.suffixes) => {
             if url.host_str() == Some(&name) {
                 CookieDomain::host_only(url).map_err(|_| Refusal::NotHttp)
             } else {
-                Err(Refusal::DomainTooWide)
+                Err(Refusal::PublicSuffix)
             }
         }
         domain => Ok(domain),
@@ -174,96 +221,4 @@ fn refusal(error: &CookieError) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(n: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(n * 86_400)
-    }
-
-    #[track_caller]
-    fn check_expiry(attributes: &str, expected: Option<SystemTime>) {
-        assert_eq!(expiry(&format!("a=b; {attributes}"), day(20_000)), expected, "{attributes}");
-    }
-
-    #[test]
-    fn expiry_is_judged_by_the_given_time() {
-        check_expiry("Path=/", None);
-        check_expiry("Max-Age=86400", Some(day(20_001)));
-        check_expiry("max-age=0", Some(day(20_000)));
-        check_expiry("Max-Age=-5", Some(day(20_000)));
-        check_expiry("Max-Age=", None);
-        check_expiry("Max-Age=1x; Max-Age=86400; Max-Age=y", Some(day(20_001)));
-        check_expiry("Max-Age=99999999999999999999999", Some(day(20_400)));
-        check_expiry("Expires=Sat, 05 Oct 2024 00:00:00 GMT", Some(day(20_001)));
-        check_expiry("Max-Age=0; Expires=Sat, 05 Oct 2024 00:00:00 GMT", Some(day(20_000)));
-        check_expiry("Expires=Thu, 01 Jan 1970 00:00:00 GMT", Some(day(0)));
-        check_expiry("Expires=Fri, 31 Dec 9999 23:59:59 GMT", Some(day(20_400)));
-        check_expiry("Expires=soon", None);
-    }
-
-    #[track_caller]
-    fn check(url: &str, line: &[u8], expected: Option<Refusal>) {
-        let url = Url::parse(url).unwrap();
-        let found = parse(line, &url, day(20_000)).err();
-        assert_eq!(found, expected, "{}", String::from_utf8_lossy(line));
-    }
-
-    #[test]
-    fn lines_are_refused_with_their_reason() {
-        let (http, https) = ("http://www.example.com/a/b", "https://www.example.com/a/b");
-        check(http, b"a=b", None);
-        check(http, b"a=\tb", None);
-        check(http, "a=\u{e9}".as_bytes(), None);
-        check(http, b"a=\xe9", Some(Refusal::NotUtf8));
-        check(http, b"a=b\0", Some(Refusal::ControlCharacter));
-        check(http, b"a=b; Path=/\x7f", Some(Refusal::ControlCharacter));
-        check(http, b"a", None);
-        check(http, b"=b", None);
-        check(http, b"", Some(Refusal::Empty));
-        check(http, b" = ; Path=/", Some(Refusal::Empty));
-        check(http, format!("a={}", "b".repeat(4095)).as_bytes(), None);
-        check(http, format!("a={}", "b".repeat(4096)).as_bytes(), Some(Refusal::TooLong { limit: 4096 }));
-        check(http, b"a=b; Domain=example.com", None);
-        check(http, b"a=b; Domain=.EXAMPLE.com", None);
-        check(http, b"a=b; Domain=com", Some(Refusal::DomainTooWide));
-        check(http, b"a=b; Domain=.com", Some(Refusal::DomainTooWide));
-        check(http, b"a=b; Domain=other.com", Some(Refusal::ForeignDomain));
-        check(http, b"a=b; Domain=ple.com", Some(Refusal::ForeignDomain));
-        check(http, b"a=b; Domain=x.www.example.com", Some(Refusal::ForeignDomain));
-        check(http, b"a=b; Domain=xn--a", Some(Refusal::InvalidDomain));
-        check(http, b"a=b; Domain=. example.com", Some(Refusal::InvalidDomain));
-        check(http, b"a=b; Domain=other.com; Domain=", None);
-        check("http://localhost/", b"a=b; Domain=localhost", None);
-        check("http://192.0.2.1/", b"a=b; Domain=0.2.1", Some(Refusal::ForeignDomain));
-        check("data:text/plain,x", b"a=b", Some(Refusal::NotHttp));
-        check("ftp://example.com/", b"a=b", Some(Refusal::NotHttp));
-        check(http, b"a=b; Secure", Some(Refusal::SecureFromInsecure));
-        check(https, b"a=b; Secure", None);
-        check("http://127.0.0.1/", b"a=b; Secure", None);
-        check(https, b"__secure-a=b", Some(Refusal::BrokenPrefix));
-        check(https, b"=__Secure-a=b; Secure", Some(Refusal::BrokenPrefix));
-        check(https, b"__Secure-a=b; Secure", None);
-        check(https, b"__Host-a=b; Secure; Path=/", None);
-        check(https, b"__Host-a=b; Secure", Some(Refusal::BrokenPrefix));
-        check(https, b"__HOST-a=b; Secure; Path=/; Domain=www.example.com", Some(Refusal::BrokenPrefix));
-    }
-
-    #[test]
-    fn long_attributes_are_ignored() {
-        let url = Url::parse("http://example.com/a/b").unwrap();
-        let path = |length: usize| {
-            let line = format!("a=b; Path=/{}; Max-Age=5", "p".repeat(length - 1));
-            parse(line.as_bytes(), &url, day(0)).unwrap().cookie.path.len()
-        };
-        assert_eq!(path(1024), 1024);
-        assert_eq!(path(1025), "/a".len());
-    }
-
-    #[test]
-    fn names_are_told_without_values() {
-        assert_eq!(name(b" a =secret; Secure").as_deref(), Some("a"));
-        assert_eq!(name(b"secret"), None);
-        assert_eq!(name(b"a\xff=secret"), None);
-    }
-}
+mod tests;

@@ -2,18 +2,24 @@
 #![expect(clippy::panic, reason = "a fuzzer finds what panics")]
 
 mod chunked;
+mod cookie_date;
+mod cookies_txt;
 mod drive;
 mod exchange_ops;
 mod reference;
 mod request;
 mod response;
+mod set_cookie;
 
 use wire::{Leniency, Limits};
 
 pub use chunked::chunked;
+pub use cookie_date::cookie_date;
+pub use cookies_txt::cookies_txt;
 pub use exchange_ops::exchange_ops;
 pub use request::request;
 pub use response::response;
+pub use set_cookie::set_cookie;
 
 /// What a choice stands for: `t` limits that a short input can reach, `l` all leniency, `b` both, `f` no folded lines.
 fn rules(choice: u8) -> (Limits, Leniency) {

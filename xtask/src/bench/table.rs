@@ -10,6 +10,16 @@ pub(super) struct Cost {
     /// How many operations one run does.
     pub(super) units: u64,
     pub(super) allocations: u64,
+    /// The median time of one run, where the bench tells it.
+    pub(super) nanoseconds: Option<u64>,
+}
+
+/// A layer with a bench `instructions`, and what is held against its scenarios.
+pub(super) struct Layer {
+    pub(super) name: &'static str,
+    /// The scenario that all others are told in multiples of.
+    measure: &'static str,
+    operations: &'static [Operation],
 }
 
 /// One operation of the table.
@@ -19,9 +29,19 @@ struct Operation {
     /// The scenario that does all but the operation.
     without: Option<&'static str>,
     budget: Budget,
+    /// The most that one run may take, where there is a budget.
+    allocations: u64,
+    /// The longest that one run may take.
+    nanoseconds: Option<u64>,
 }
 
-/// What one operation may cost in instructions; where there is a budget, allocations are none.
+impl Operation {
+    const fn new(name: &'static str, scenario: &'static str, budget: Budget) -> Self {
+        Self { name, scenario, without: None, budget, allocations: 0, nanoseconds: None }
+    }
+}
+
+/// What one operation may cost in instructions.
 #[derive(Clone, Copy, Debug)]
 enum Budget {
     Free,
@@ -30,52 +50,42 @@ enum Budget {
     Times(f64, &'static str),
 }
 
-/// The measure of all heads.
-const MEASURE: &str = "httparse";
-
-const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "response head, httparse alone",
-        scenario: MEASURE,
-        without: None,
-        budget: Budget::Free,
+/// The layers that are measured.
+pub(super) const LAYERS: &[Layer] = &[
+    Layer {
+        name: "wire",
+        // The measure of all heads.
+        measure: "httparse",
+        operations: &[
+            Operation::new("response head, httparse alone", "httparse", Budget::Free),
+            Operation {
+                without: Some("clone"),
+                ..Operation::new("response head", "head", Budget::Times(1.6, "httparse"))
+            },
+            Operation::new("request head", "encode", Budget::Instructions(2_500.0)),
+            Operation::new("chunk of 512 bytes", "chunked", Budget::Instructions(250.0)),
+            Operation::new("chunk of 1 byte", "chunked_small", Budget::Instructions(250.0)),
+            Operation::new("byte of a head that drips", "bytewise", Budget::Free),
+            // A search that began anew with every byte would take twice as long for each of twice as many.
+            Operation::new(
+                "byte of one of twice the length",
+                "bytewise_double",
+                Budget::Times(1.2, "bytewise"),
+            ),
+        ],
     },
-    Operation {
-        name: "response head",
-        scenario: "head",
-        without: Some("clone"),
-        budget: Budget::Times(1.6, MEASURE),
-    },
-    Operation {
-        name: "request head",
-        scenario: "encode",
-        without: None,
-        budget: Budget::Instructions(2_500.0),
-    },
-    Operation {
-        name: "chunk of 512 bytes",
-        scenario: "chunked",
-        without: None,
-        budget: Budget::Instructions(250.0),
-    },
-    Operation {
-        name: "chunk of 1 byte",
-        scenario: "chunked_small",
-        without: None,
-        budget: Budget::Instructions(250.0),
-    },
-    Operation {
-        name: "byte of a head that drips",
-        scenario: "bytewise",
-        without: None,
-        budget: Budget::Free,
-    },
-    // A search that began anew with every byte would take twice as long for each of twice as many.
-    Operation {
-        name: "byte of one of twice the length",
-        scenario: "bytewise_double",
-        without: None,
-        budget: Budget::Times(1.2, "bytewise"),
+    Layer {
+        name: "cookies",
+        measure: "header_alone",
+        operations: &[
+            Operation::new("Cookie of 10, jar of 10", "header_alone", Budget::Free),
+            Operation {
+                allocations: 1,
+                nanoseconds: Some(20_000),
+                ..Operation::new("Cookie of 10, jar of 100,000", "header", Budget::Instructions(7_000.0))
+            },
+            Operation::new("Set-Cookie, jar of 100,000", "store", Budget::Free),
+        ],
     },
 ];
 
@@ -85,10 +95,11 @@ pub(super) struct Row {
     name: &'static str,
     /// Of one operation.
     instructions: f64,
-    /// How often httparse could have read its head meanwhile.
+    /// How often the measure could have run meanwhile.
     ratio: f64,
-    /// Of one run of the scenario.
-    allocations: u64,
+    /// Of one run of the scenario, and the most that are allowed.
+    allocations: (u64, u64),
+    nanoseconds: (Option<u64>, Option<u64>),
     /// The most instructions that are allowed, and how they are said.
     allowed: Option<(f64, String)>,
 }
@@ -97,34 +108,40 @@ pub(super) struct Row {
 ///
 /// # Errors
 /// A scenario was not measured.
-pub(super) fn rows(costs: &BTreeMap<String, Cost>) -> Result<Vec<Row>, String> {
+pub(super) fn rows(layer: &Layer, costs: &BTreeMap<String, Cost>) -> Result<Vec<Row>, String> {
     let cost =
         |name: &str| costs.get(name).copied().ok_or_else(|| format!("the bench has no scenario `{name}`"));
     let each = |name: &str| cost(name).map(|cost| cost.instructions / cost.units as f64);
-    let measure = each(MEASURE)?;
+    let measure = each(layer.measure)?;
     let row = |operation: &Operation| {
-        let Operation { name, scenario, without, budget } = *operation;
+        let Operation { name, scenario, without, budget, .. } = *operation;
         let instructions = each(scenario)? - without.map_or(Ok(0.0), each)?;
         let allowed = match budget {
             Budget::Free => None,
             Budget::Instructions(most) => Some((most, grouped(most))),
             Budget::Times(times, other) => Some((each(other)? * times, format!("{times} x {other}"))),
         };
-        let allocations = cost(scenario)?.allocations;
-        Ok(Row { name, instructions, ratio: instructions / measure, allocations, allowed })
+        let cost = cost(scenario)?;
+        let allocations = (cost.allocations, operation.allocations);
+        let nanoseconds = (cost.nanoseconds, operation.nanoseconds);
+        Ok(Row { name, instructions, ratio: instructions / measure, allocations, nanoseconds, allowed })
     };
-    OPERATIONS.iter().map(row).collect()
+    layer.operations.iter().map(row).collect()
 }
 
 impl Row {
     /// Says what is over budget.
     pub(super) fn fault(&self) -> Option<String> {
         let (most, said) = self.allowed.as_ref()?;
-        let Self { name, instructions, allocations, .. } = self;
+        let Self { name, instructions, allocations: (allocations, most_allocations), .. } = self;
         if instructions > most {
             return Some(format!("{name}: {} instructions, at most {said}", grouped(*instructions)));
         }
-        (*allocations > 0).then(|| format!("{name}: {allocations} allocations, at most 0"))
+        if allocations > most_allocations {
+            return Some(format!("{name}: {allocations} allocations, at most {most_allocations}"));
+        }
+        let (nanoseconds, limit) = (self.nanoseconds.0?, self.nanoseconds.1?);
+        (nanoseconds > limit).then(|| format!("{name}: {nanoseconds} ns, at most {limit}"))
     }
 
     fn verdict(&self) -> &'static str {
@@ -137,28 +154,42 @@ impl Row {
 }
 
 /// Draws the table, numbers to the right.
-pub(super) fn show(rows: &[Row]) -> String {
+pub(super) fn show(layer: &Layer, rows: &[Row]) -> String {
     let mut shown = String::new();
-    let mut line = |[name, instructions, ratio, allocations, budget, verdict]: [&str; 6]| {
+    let mut line = |[name, instructions, ratio, allocations, time, budget, verdict]: [&str; 7]| {
         // Writing to a String cannot fail.
         let _ = writeln!(
             shown,
-            "{name:<32} {instructions:>12} {ratio:>10} {allocations:>11}  {budget:<26} {verdict}"
+            "{name:<32} {instructions:>12} {ratio:>10} {allocations:>11} {time:>9}  {budget:<32} {verdict}"
         );
     };
-    line(["operation", "instructions", "x httparse", "allocations", "budget", "verdict"]);
+    let measure = format!("x {}", layer.measure);
+    line(["operation", "instructions", &measure, "allocations", "time", "budget", "verdict"]);
     for row in rows {
-        let budget = row.allowed.as_ref().map_or("-".to_owned(), |(_, said)| format!("{said}, 0 alloc."));
+        let (allocations, most_allocations) = row.allocations;
+        let (time, limit) = row.nanoseconds;
+        let mut budget = row
+            .allowed
+            .as_ref()
+            .map_or("-".to_owned(), |(_, said)| format!("{said}, {most_allocations} alloc."));
+        if let Some(limit) = limit {
+            budget.push_str(&format!(", {}", micros(limit)));
+        }
         line([
             row.name,
             &grouped(row.instructions),
             &format!("{:.2}", row.ratio),
-            &row.allocations.to_string(),
+            &allocations.to_string(),
+            &time.map_or("-".to_owned(), micros),
             &budget,
             row.verdict(),
         ]);
     }
     shown
+}
+
+fn micros(nanoseconds: u64) -> String {
+    format!("{:.1} us", nanoseconds as f64 / 1_000.0)
 }
 
 /// Whole thousands apart; a decimal where it says something.
@@ -194,30 +225,34 @@ mod tests {
         ];
         let mut costs: BTreeMap<String, Cost> = within
             .map(|(name, instructions, units)| {
-                (name.to_owned(), Cost { instructions, units, allocations: 0 })
+                (name.to_owned(), Cost { instructions, units, allocations: 0, nanoseconds: None })
             })
             .into();
         costs.extend(changed.iter().map(|(name, cost)| ((*name).to_owned(), *cost)));
         costs
     }
 
+    fn wire() -> &'static Layer {
+        LAYERS.iter().find(|layer| layer.name == "wire").unwrap()
+    }
+
     #[track_caller]
     fn check(changed: &[(&str, Cost)], faults: &[&str]) {
-        let rows = rows(&costs(changed)).unwrap();
+        let rows = rows(wire(), &costs(changed)).unwrap();
         assert_eq!(rows.iter().filter_map(Row::fault).collect::<Vec<_>>(), faults);
-        assert_eq!(show(&rows).matches(" OVER\n").count(), faults.len());
+        assert_eq!(show(wire(), &rows).matches(" OVER\n").count(), faults.len());
     }
 
     #[test]
     fn what_reaches_its_budget_is_within_and_what_exceeds_it_is_over() {
-        let one = |instructions, allocations| Cost { instructions, units: 1, allocations };
+        let one = |instructions, allocations| Cost { instructions, units: 1, allocations, nanoseconds: None };
         check(&[], &[]);
         check(&[("head", one(8_051.0, 0))], &["response head: 8,001 instructions, at most 1.6 x httparse"]);
         check(&[("head", one(9.0, 1))], &["response head: 1 allocations, at most 0"]);
         check(&[("encode", one(2_501.0, 0))], &["request head: 2,501 instructions, at most 2,500"]);
-        let slow = Cost { instructions: 250_100.0, units: 1_000, allocations: 0 };
+        let slow = Cost { instructions: 250_100.0, units: 1_000, allocations: 0, nanoseconds: None };
         check(&[("chunked", slow)], &["chunk of 512 bytes: 250.1 instructions, at most 250"]);
-        let quadratic = Cost { instructions: 36_000.0, units: 1_800, allocations: 0 };
+        let quadratic = Cost { instructions: 36_000.0, units: 1_800, allocations: 0, nanoseconds: None };
         check(
             &[("bytewise_double", quadratic)],
             &["byte of one of twice the length: 20 instructions, at most 1.2 x bytewise"],
@@ -226,11 +261,26 @@ mod tests {
     }
 
     #[test]
+    fn allocations_and_time_have_limits_of_their_own() {
+        let layer = LAYERS.iter().find(|layer| layer.name == "cookies").unwrap();
+        let faults = |allocations, nanoseconds| {
+            let cost = Cost { instructions: 500.0, units: 1, allocations, nanoseconds: Some(nanoseconds) };
+            let costs = ["header", "header_alone", "store"].map(|name| (name.to_owned(), cost)).into();
+            let rows = rows(layer, &costs).unwrap();
+            assert!(show(layer, &rows).contains(" us"));
+            rows.iter().filter_map(Row::fault).collect::<Vec<_>>()
+        };
+        assert!(faults(1, 20_000).is_empty());
+        assert_eq!(faults(2, 0), ["Cookie of 10, jar of 100,000: 2 allocations, at most 1"]);
+        assert_eq!(faults(1, 20_001), ["Cookie of 10, jar of 100,000: 20001 ns, at most 20000"]);
+    }
+
+    #[test]
     fn a_scenario_that_was_not_measured_is_an_error() {
         for name in ["httparse", "clone", "encode"] {
             let mut costs = costs(&[]);
             costs.remove(name);
-            assert_eq!(rows(&costs).unwrap_err(), format!("the bench has no scenario `{name}`"));
+            assert_eq!(rows(wire(), &costs).unwrap_err(), format!("the bench has no scenario `{name}`"));
         }
     }
 

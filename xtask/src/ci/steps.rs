@@ -47,8 +47,8 @@ const LAYERS: &[&str] = &["wire", "conn", "cookies", "resilience", "http-client"
 
 pub(super) const BENCH: Step = Step {
     name: "bench",
-    about: "instructions and allocations of wire against their budgets",
-    run: bench::run,
+    about: "instructions and allocations of wire and cookies against their budgets",
+    run: |workspace| bench::run(workspace, None),
 };
 
 /// The tests against real programs; not a step, since it needs them installed.
@@ -60,6 +60,7 @@ fn interop(workspace: &Workspace) -> Verdict {
         workspace,
         [
             &["test", "-p", "wire", "--test", "differential"][..],
+            &["test", "-p", "cookies", "--test", "interop"],
             &["test", "-p", "conn", "--test", "proxies", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "interop_tls", "--", "--test-threads=1"],
@@ -88,6 +89,8 @@ fn clippy(workspace: &Workspace) -> Verdict {
         "http-client",
         "-p",
         "wire",
+        "-p",
+        "cookies",
         "--test",
         "differential",
         "--test",
@@ -154,6 +157,7 @@ fn examples(workspace: &Workspace) -> Verdict {
             &["build", "-p", "examples", "--examples"][..],
             &["run", "--quiet", "-p", "examples", "--example", "tour"],
             &["run", "--quiet", "-p", "examples", "--example", "wire_only"],
+            &["run", "--quiet", "-p", "examples", "--example", "cookie_jar"],
             &["run", "--quiet", "-p", "examples", "--example", "conn_only"],
             &["run", "--quiet", "-p", "examples", "--example", "unix_socket"],
             &["run", "--quiet", "-p", "examples", "--example", "retry_anything"],
@@ -181,7 +185,7 @@ fn deny(workspace: &Workspace) -> Verdict {
 }
 
 fn fuzz_corpus(workspace: &Workspace) -> Verdict {
-    cargo(workspace, &["test", "-p", "wire", "--test", "fuzz_corpus"])
+    cargo(workspace, &["test", "-p", "wire", "-p", "cookies", "--test", "fuzz_corpus"])
 }
 
 fn all<const N: usize>(workspace: &Workspace, lines: [&[&str]; N]) -> Verdict {
