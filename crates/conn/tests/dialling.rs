@@ -157,3 +157,49 @@ fn what_remains_after_the_policy_is_dialled() {
     let ConnectError::Dial { attempts, .. } = &error else { panic!("{error}") };
     assert_eq!(attempts.iter().map(|attempt| attempt.address).collect::<Vec<_>>(), [address]);
 }
+
+#[test]
+fn t46_a_thousand_addresses_cost_sixteen_dials_and_none_costs_no_dial() {
+    let refusing = refusing();
+    let all = (1..=4).flat_map(|third| (1..=250).map(move |last| [127, 1, third, last]));
+    let thousand: Vec<SocketAddr> = all.map(|ip| SocketAddr::from((ip, refusing.port()))).collect();
+    let error = connect(config(&thousand), "many.example", LONG).unwrap_err();
+    let ConnectError::Dial { attempts, .. } = &error else { panic!("{error}") };
+    assert_eq!(attempts.len(), 16);
+    let error = connect(config(&[]), "none.example", LONG).unwrap_err();
+    assert!(matches!(error, ConnectError::NoAddress { .. }), "{error}");
+}
+
+/// Answers differently each time, as a name does that is rebound between check and use.
+struct Rebinding(std::sync::Mutex<Vec<SocketAddr>>);
+
+impl Resolve for Rebinding {
+    fn resolve(
+        &self,
+        _: &str,
+        _: u16,
+        _: Deadline,
+        _: &CancelToken,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        Ok(self.0.lock().unwrap().pop().into_iter().collect())
+    }
+}
+
+#[test]
+fn t46_a_name_that_is_rebound_is_judged_by_the_address_that_is_dialled() {
+    let (listener, inside) = listening();
+    listener.set_nonblocking(true).unwrap();
+    let outside = SocketAddr::from(([192, 0, 2, 1], 80));
+    let mut config = ConnectorConfig::default();
+    config.policy = AddressPolicy::any().deny("127.0.0.0/8".parse::<Network>().unwrap());
+    // The second answer leads inside.
+    config.resolver = Arc::new(Rebinding(vec![inside, outside].into()));
+    let short = Duration::from_millis(50);
+    assert!(!matches!(
+        connect(config.clone(), "rebound.example", short),
+        Ok(_) | Err(ConnectError::Denied { .. })
+    ));
+    let error = connect(config, "rebound.example", short).unwrap_err();
+    assert!(matches!(error, ConnectError::Denied { .. }), "{error}");
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
+}

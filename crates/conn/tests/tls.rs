@@ -165,7 +165,7 @@ fn a_handshake_keeps_the_deadline() {
 }
 
 #[test]
-fn an_end_without_close_notify_is_an_error() {
+fn t47_an_end_without_close_notify_is_an_error() {
     let (listener, mut stream) = open(Script::new().reply("half").cut());
     let mut data = Vec::new();
     let error = stream.read_to_end(&mut data).unwrap_err();
