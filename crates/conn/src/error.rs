@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::address_policy::Denied;
 use crate::cancel::Cancelled;
-use crate::deadline::TimedOut;
+use crate::deadline::{Phase, TimedOut};
 
 pub use socks::{SocksError, SocksRefusal};
 pub use tls::{TlsConfigError, TlsError};
@@ -108,6 +108,19 @@ impl ConnectError {
         match self {
             Self::Timeout(timed_out) => Some(*timed_out),
             Self::Dial { attempts, .. } => timeout_in(attempts),
+            _ => None,
+        }
+    }
+
+    /// Returns what was going on; none where nothing was begun.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Resolve { .. } | Self::NoAddress { .. } => Some(Phase::Resolve),
+            Self::Dial { .. } | Self::Unix { .. } => Some(Phase::Connect),
+            Self::Proxy { .. } => Some(Phase::Proxy),
+            Self::Tls { .. } => Some(Phase::Tls),
+            Self::Timeout(timed_out) => Some(timed_out.phase),
             _ => None,
         }
     }
@@ -218,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::address_policy::AddressPolicy;
-    use crate::deadline::{Deadline, Limit, Phase};
+    use crate::deadline::{Deadline, Limit};
 
     fn failed(address: &str, error: io::Error) -> FailedAddress {
         FailedAddress::new(address.parse().unwrap(), error)

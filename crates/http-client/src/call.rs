@@ -1,23 +1,30 @@
 //! What the user asked for, as a state machine over one or more exchanges.
 
+mod trail;
+
 use std::mem;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use conn::{CancelToken, Route};
-use url::Url;
-use wire::{Exchange, Headers, Method, RequestHead, ResponseHead};
+use conn::{CancelToken, Origin, Route, Timeouts};
+use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
+use wire::{Exchange, Headers, Method, RequestHead, ResponseHead, StatusCode};
 
 use crate::body::{Body, Source};
 use crate::config::ClientConfig;
-use crate::error::{Error, ErrorKind, RedirectError};
+use crate::error::{AttemptInfo, Error, ErrorKind, RedirectError, Why};
+use crate::hosts::Hosts;
 pub use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::policy::reask::{Circumstances, Reask, Reasked};
 use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
 pub use crate::policy::replay::Lost;
-use crate::policy::replay::{is_idempotent, replay};
+use crate::policy::replay::replay;
+use crate::policy::retry::{self, Of};
 use crate::request::Request;
+
+pub(crate) use trail::Trail;
+pub use trail::{Answered, Passed};
 
 /// One call: a request, sent once, or again where that is harmless.
 ///
@@ -29,8 +36,17 @@ pub struct Call {
     route: Route,
     config: Arc<ClientConfig>,
     started: Instant,
+    hosts: Option<Arc<Hosts>>,
+    /// The policies of the present host, if it has some.
+    drive: Option<Drive<Arc<Stack>>>,
     state: State,
+    /// Since when the next attempt is waited for.
+    waiting_since: Option<Instant>,
+    /// How long was waited for the present attempt.
+    waited: Duration,
     attempts: u32,
+    /// Why the last attempt failed, while another one may follow.
+    last_error: Option<Error>,
     /// The present hop was replayed.
     replayed: bool,
     /// What the present hop was asked again for.
@@ -42,14 +58,16 @@ pub struct Call {
 
 #[derive(Debug)]
 enum State {
-    /// The next step is an attempt.
+    /// The next step is an attempt, if the host's policies let it pass.
     Ready {
         fresh: bool,
+        why: Why,
     },
     /// An attempt is under way; its report is awaited.
     Attempted {
         fresh: bool,
-        started: Instant,
+        why: Why,
+        deadlines: Deadlines,
     },
     Answered,
     Failed(Error),
@@ -65,48 +83,17 @@ pub enum Verdict {
     Discard,
 }
 
-/// What is known of a response besides its head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Answered {
-    /// The connection was idle before the request.
-    pub is_reused: bool,
-    /// The request was sent to its end.
-    pub is_sent: bool,
-}
-
-impl Answered {
-    /// States the facts.
-    #[must_use]
-    pub fn new(is_reused: bool, is_sent: bool) -> Self {
-        Self { is_reused, is_sent }
-    }
-}
-
-/// The way of a call to its response.
-#[derive(Debug, Default)]
-pub(crate) struct Trail {
-    /// The URL that answered; none where no URL was asked for.
-    pub(crate) url: Option<Url>,
-    pub(crate) history: Vec<Passed>,
-}
-
-/// A response on the way: a redirect that was followed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Passed {
-    /// The URL that answered so.
-    pub url: Url,
-    /// Its head.
-    pub head: ResponseHead,
-}
-
 /// What a driver does next.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step {
     /// Send the request.
     Attempt(Attempt),
+    /// Wait until then, and step again.
+    Wait {
+        /// Until when.
+        until: Instant,
+    },
     /// Give this error to the user.
     Fail(Error),
     /// Nothing: the response was delivered.
@@ -128,22 +115,26 @@ pub struct Attempt {
 }
 
 impl Call {
-    /// Begins a call.
+    /// Begins a call without memory of hosts: nothing is retried, and no breaker is asked.
     ///
     /// # Errors
     /// The URL has no origin that can be connected to.
     pub fn new(request: Request, config: Arc<ClientConfig>, now: Instant) -> Result<Self, Error> {
-        let origin = prepare::origin(&request.url).map_err(|error| {
-            error.for_request(prepare::label_url(request.method.as_str(), &request.url), 1)
-        })?;
+        let origin = prepare::origin(&request.url)
+            .map_err(|error| error.for_request(prepare::label_url(request.method.as_str(), &request.url)))?;
         let route = config.route(origin);
         Ok(Self {
             request,
             route,
             config,
             started: now,
-            state: State::Ready { fresh: false },
+            hosts: None,
+            drive: None,
+            state: State::Ready { fresh: false, why: Why::First },
+            waiting_since: None,
+            waited: Duration::ZERO,
             attempts: 0,
+            last_error: None,
             replayed: false,
             reasked: Reasked::default(),
             without_expect: false,
@@ -151,21 +142,69 @@ impl Call {
         })
     }
 
-    /// Says what comes next. Asked again before a report, it says the same.
+    /// Lets the call take part in what is known of hosts.
+    pub(crate) fn among(mut self, hosts: Arc<Hosts>) -> Self {
+        self.hosts = Some(hosts);
+        self.enter_host(self.started);
+        self
+    }
+
+    /// Begins anew with the policies of the present host.
+    fn enter_host(&mut self, now: Instant) {
+        let state = self.hosts.as_ref().and_then(|hosts| hosts.state(&self.route, &self.config, now));
+        self.drive = state.map(|state| {
+            let stack = match self.request.retry {
+                Some(own) => state.with_retry(own),
+                None => state.stack(),
+            };
+            let mut operation = Operation::new(self.safety());
+            operation.deadline = self.timeouts().total.and_then(|total| self.started.checked_add(total));
+            Drive::new(stack, operation, now)
+        });
+    }
+
+    /// Says what comes next. Asked again before a report or before the time has come, it says the same.
     pub fn step(&mut self, now: Instant) -> Step {
-        let (fresh, started) = match self.state {
+        let (fresh, why) = match self.state {
             State::Answered => return Step::Done,
             State::Failed(ref error) => return Step::Fail(error.clone()),
-            State::Attempted { fresh, started } => (fresh, started),
-            State::Ready { fresh } => {
-                self.attempts += 1;
-                self.state = State::Attempted { fresh, started: now };
-                (fresh, now)
-            }
+            State::Attempted { fresh, deadlines, .. } => return self.attempt(fresh, deadlines),
+            State::Ready { fresh, why } => (fresh, why),
         };
-        let timeouts = self.request.timeouts.unwrap_or(self.config.timeouts);
-        let deadlines = Deadlines::new(timeouts, self.started, started);
+        let mut timeouts = self.timeouts();
+        match self.drive.as_mut().map(|drive| drive.next(now)) {
+            None => {}
+            Some(resilience::Step::Attempt(attempt)) => {
+                let own = attempt.deadline.map(|deadline| deadline.saturating_duration_since(now));
+                timeouts.attempt = [timeouts.attempt, own].into_iter().flatten().min();
+            }
+            Some(resilience::Step::Sleep { until, .. }) => {
+                self.waiting_since.get_or_insert(now);
+                return Step::Wait { until };
+            }
+            Some(resilience::Step::Finished(Err(reason))) => return self.rejected(reason),
+            Some(_) => return self.rejected(GiveUp::Cancelled),
+        }
+        if let Some(since) = self.waiting_since.take() {
+            self.waited = now.saturating_duration_since(since);
+        }
+        self.attempts += 1;
+        let deadlines = Deadlines::new(timeouts, self.started, now);
+        self.state = State::Attempted { fresh, why, deadlines };
+        self.attempt(fresh, deadlines)
+    }
+
+    fn attempt(&self, fresh: bool, deadlines: Deadlines) -> Step {
         Step::Attempt(Attempt { route: self.route.clone(), fresh, number: self.attempts, deadlines })
+    }
+
+    /// The policies let no attempt pass: what failed before says more, if there was something.
+    fn rejected(&mut self, reason: GiveUp) -> Step {
+        let rejected = || Error::new(ErrorKind::Rejected, reason);
+        let error = self.last_error.take().unwrap_or_else(rejected);
+        let error = self.failed(error);
+        self.state = State::Failed(error.clone());
+        Step::Fail(error)
     }
 
     /// Appends the request head to `out`, with `fields` as room for its lines, and begins the exchange.
@@ -184,9 +223,16 @@ impl Call {
         Ok(exchange.with_leniency(self.config.leniency))
     }
 
-    /// Takes note of the final response head, and says what becomes of it.
-    pub fn on_response(&mut self, head: &ResponseHead, answered: Answered, now: SystemTime) -> Verdict {
-        prepare::store_cookies(&self.config, &self.request.url, &head.headers, now);
+    /// Takes note of the final response head, and says what becomes of it: asked again, retried, followed, or delivered.
+    pub fn on_response(
+        &mut self,
+        head: &ResponseHead,
+        answered: Answered,
+        now: Instant,
+        wall: SystemTime,
+    ) -> Verdict {
+        prepare::store_cookies(&self.config, &self.request.url, &head.headers, wall);
+        self.note(Ok(head.status));
         let circumstances = Circumstances {
             is_reused: answered.is_reused,
             is_sent: answered.is_sent,
@@ -195,7 +241,12 @@ impl Call {
         };
         if let Some(reask) = self.reasked.judge(head.status, circumstances) {
             self.without_expect |= reask == Reask::WithoutExpect;
-            self.state = State::Ready { fresh: reask == Reask::Elsewhere };
+            self.state = State::Ready { fresh: reask == Reask::Elsewhere, why: Why::Reask };
+            return Verdict::Discard;
+        }
+        if self.goes_on(|of| retry::of_response(head.status, &head.headers, of, wall), now) {
+            self.last_error = None;
+            self.state = State::Ready { fresh: false, why: Why::Retry };
             return Verdict::Discard;
         }
         let asked = Asked {
@@ -208,27 +259,22 @@ impl Call {
         match redirect(asked, head.status, head.headers.get("location"), policy) {
             Redirect::Deliver(_) => {
                 self.state = State::Answered;
-                Verdict::Deliver
+                return Verdict::Deliver;
             }
             Redirect::Refuse(reason) => {
                 let error = Error::new(ErrorKind::Redirect, RedirectError { reason, head: head.clone() });
-                self.state = State::Failed(error.for_request(self.label(), self.attempts));
-                Verdict::Discard
+                self.state = State::Failed(self.failed(error));
             }
-            Redirect::Follow(hop) => {
-                self.state = match self.follow(hop, head) {
-                    Ok(()) => State::Ready { fresh: false },
-                    Err(error) => State::Failed(error),
-                };
-                Verdict::Discard
-            }
+            Redirect::Follow(hop) => match prepare::origin(&hop.url) {
+                Ok(origin) => self.follow(hop, origin, head, now),
+                Err(error) => self.state = State::Failed(self.failed(error)),
+            },
         }
+        Verdict::Discard
     }
 
     /// Makes the next hop the request.
-    fn follow(&mut self, hop: Hop, head: &ResponseHead) -> Result<(), Error> {
-        let origin =
-            prepare::origin(&hop.url).map_err(|error| error.for_request(self.label(), self.attempts))?;
+    fn follow(&mut self, hop: Hop, origin: Origin, head: &ResponseHead, now: Instant) {
         carry_over(&mut self.request.headers, &hop);
         if !hop.keeps_content {
             self.request.body = Body::empty();
@@ -237,25 +283,66 @@ impl Call {
         self.request.method = hop.method;
         let url = mem::replace(&mut self.request.url, hop.url);
         self.trail.history.push(Passed { url, head: head.clone() });
-        (self.replayed, self.reasked) = (false, Reasked::default());
-        Ok(())
+        (self.replayed, self.reasked, self.last_error) = (false, Reasked::default(), None);
+        self.state = State::Ready { fresh: false, why: Why::Redirect };
+        self.enter_host(now);
     }
 
     /// Takes note that the attempt failed; `lost` tells how far it came on its connection, if it had one.
-    pub fn on_failure(&mut self, error: Error, lost: Option<Lost>) {
+    pub fn on_failure(&mut self, error: Error, lost: Option<Lost>, now: Instant) {
+        self.note(Err(error.kind()));
         // A deadline that passed, or a peer that broke the protocol, is no lost connection.
         let lost = lost.filter(|_| error.kind() == ErrorKind::Disconnected);
-        let verdict = lost.map(|lost| {
-            let idempotent = is_idempotent(&self.request.method);
-            replay(lost, idempotent, self.request.body.is_replayable(), self.replayed)
+        let is_idempotent = self.safety() == ReplaySafety::Idempotent;
+        let may_replay = lost.is_some_and(|lost| {
+            replay(lost, is_idempotent, self.request.body.is_replayable(), self.replayed).is_ok()
         });
-        self.state = match verdict {
-            Some(Ok(())) => {
-                self.replayed = true;
-                State::Ready { fresh: true }
-            }
-            Some(Err(_)) | None => State::Failed(error.for_request(self.label(), self.attempts)),
+        self.state = if may_replay {
+            self.replayed = true;
+            State::Ready { fresh: true, why: Why::Replay }
+        } else if self.goes_on(|of| retry::of_error(&error, lost, of), now) {
+            self.last_error = Some(error);
+            // Not on what may be as dead as the one before.
+            State::Ready { fresh: true, why: Why::Retry }
+        } else {
+            State::Failed(self.failed(error))
         };
+    }
+
+    /// Reports the attempt to the host's policies, and asks them whether the call goes on.
+    fn goes_on(&mut self, judge: impl FnOnce(Of) -> resilience::Verdict, now: Instant) -> bool {
+        let of = Of {
+            is_idempotent: self.safety() == ReplaySafety::Idempotent,
+            is_replayable: self.request.body.is_replayable(),
+            repeats_throttled: self.config.retry_throttled,
+        };
+        let Some(drive) = &mut self.drive else { return false };
+        drive.report(judge(of), now);
+        let goes_on = !matches!(drive.next(now), resilience::Step::Finished(_));
+        if goes_on {
+            // The wait counts from here.
+            self.waiting_since = Some(now);
+        }
+        goes_on
+    }
+
+    /// Puts the attempt that ends into the list.
+    fn note(&mut self, outcome: Result<StatusCode, ErrorKind>) {
+        let why = if let State::Attempted { why, .. } = self.state { why } else { Why::First };
+        let waited = mem::take(&mut self.waited);
+        self.trail.attempts.push(AttemptInfo { why, waited, outcome });
+    }
+
+    fn failed(&self, error: Error) -> Error {
+        error.for_request(self.label()).after(self.trail.attempts.clone())
+    }
+
+    fn timeouts(&self) -> Timeouts {
+        self.request.timeouts.unwrap_or(self.config.timeouts)
+    }
+
+    fn safety(&self) -> ReplaySafety {
+        retry::safety(&self.request.method, &self.request.headers, self.request.idempotent)
     }
 
     /// Gives the way to the response away.
@@ -292,120 +379,4 @@ impl Call {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use wire::ParseError;
-
-    use super::*;
-
-    fn call(method: &str, body: Body) -> (Call, Instant) {
-        let now = Instant::now();
-        let mut request = Request::new(method, "http://a/b?c").unwrap();
-        request.body = body;
-        (Call::new(request, Arc::default(), now).unwrap(), now)
-    }
-
-    fn broken() -> Error {
-        ParseError::NoResponse.into()
-    }
-
-    /// Runs attempts that all end as `lost` and tells how many there were and whether the last was fresh.
-    fn attempts(mut call: Call, now: Instant, lost: Option<Lost>) -> (u32, bool) {
-        let (mut count, mut last) = (0, false);
-        loop {
-            match call.step(now) {
-                Step::Attempt(attempt) => {
-                    (count, last) = (count + 1, attempt.fresh);
-                    assert!(count < 10, "a call must end");
-                    call.on_failure(broken(), lost);
-                }
-                Step::Fail(error) => {
-                    assert_eq!(error.attempts(), count);
-                    return (count, last);
-                }
-                Step::Done => panic!("nothing was answered"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_lost_request_is_replayed_once_on_a_fresh_connection() {
-        let reused = Some(Lost::new(true, 9, 0));
-        let unsent = Some(Lost::new(true, 0, 0));
-        let fresh = Some(Lost::new(false, 9, 0));
-        for (method, lost, expected) in [
-            ("GET", reused, (2, true)),
-            ("PUT", reused, (2, true)),
-            ("POST", reused, (1, false)),
-            ("POST", unsent, (2, true)),
-            ("GET", fresh, (1, false)),
-            ("GET", None, (1, false)),
-        ] {
-            let (call, now) = call(method, Body::from("x"));
-            assert_eq!(attempts(call, now, lost), expected, "{method} {lost:?}");
-        }
-    }
-
-    #[test]
-    fn only_a_connection_that_broke_is_lost() {
-        for (error, replayed) in [
-            (broken(), true),
-            (Error::from(ParseError::BareLf), false),
-            (Error::from(ParseError::TruncatedHead { received: 1 }), false),
-            (Error::new(ErrorKind::Timeout, "too late"), false),
-        ] {
-            let (mut call, now) = call("GET", Body::empty());
-            let _ = call.step(now);
-            call.on_failure(error.clone(), Some(Lost::new(true, 9, 0)));
-            assert_eq!(matches!(call.step(now), Step::Attempt(_)), replayed, "{error}");
-        }
-    }
-
-    #[test]
-    fn content_that_is_gone_cannot_be_replayed() {
-        let (mut call, now) = call("PUT", Body::reader(&b"x"[..]));
-        let _ = call.content();
-        assert_eq!(attempts(call, now, Some(Lost::new(true, 9, 0))), (1, false));
-    }
-
-    #[test]
-    fn a_step_asked_twice_is_the_same_attempt() {
-        let (mut call, now) = call("GET", Body::empty());
-        for _ in 0..3 {
-            assert!(matches!(call.step(now), Step::Attempt(_)));
-        }
-        assert_eq!(call.attempts, 1);
-        let answered = Answered::new(false, true);
-        let verdict = call.on_response(&ResponseHead::default(), answered, SystemTime::UNIX_EPOCH);
-        assert_eq!(verdict, Verdict::Deliver);
-        assert!(matches!(call.step(now), Step::Done));
-    }
-
-    #[test]
-    fn the_total_deadline_spans_the_attempts() {
-        let (mut call, now) = call("GET", Body::empty());
-        let mut timeouts = conn::Timeouts::default();
-        timeouts.total = Some(Duration::from_secs(5));
-        call.request.timeouts = Some(timeouts);
-        let _ = call.step(now);
-        call.on_failure(broken(), Some(Lost::new(true, 0, 0)));
-        let later = now + Duration::from_secs(4);
-        let Step::Attempt(attempt) = call.step(later) else { panic!("replayed") };
-        assert_eq!(attempt.deadlines.response(later).at(), Some(now + Duration::from_secs(5)));
-    }
-
-    #[test]
-    fn the_head_has_host_first_then_defaults_then_own_fields() {
-        let (mut call, _) = call("POST", Body::from("hello"));
-        call.request.headers.append("X-Order", "kept").unwrap();
-        let mut out = Vec::new();
-        call.begin(SystemTime::UNIX_EPOCH, &mut Headers::new(), &mut out).unwrap();
-        let version = env!("CARGO_PKG_VERSION");
-        let expected = format!(
-            "POST /b?c HTTP/1.1\r\nHost: a\r\nUser-Agent: http-client/{version}\r\nAccept: */*\r\n\
-             X-Order: kept\r\nContent-Length: 5\r\n\r\n"
-        );
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-}
+mod tests;

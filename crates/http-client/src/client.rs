@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conn::{CancelToken, Connect, ConnectRequest, ConnectionPool, PoolSnapshot, Timeouts};
+use conn::{CancelToken, Connect, ConnectRequest, ConnectionPool, Origin, PoolSnapshot, Timeouts};
+use resilience::{CircuitBreaker, RetryPolicy, SharedRng};
 use wire::Method;
 
 use crate::body::Body;
 use crate::call::Call;
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, RedirectPolicy};
 use crate::driver::{self, Shared};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::hosts::{HostState, Hosts};
 use crate::lease::Depot;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
@@ -49,9 +51,13 @@ impl Client {
     /// Makes a client.
     ///
     /// # Errors
-    /// The TLS settings cannot be used.
+    /// The TLS settings or those of the circuit breaker cannot be used.
     pub fn with_config(config: ClientConfig) -> Result<Self, Error> {
         let connect = config.connector()?;
+        if let Some(breaker) = config.breaker {
+            CircuitBreaker::new(breaker, &SharedRng::seeded(0))
+                .map_err(|error| Error::new(ErrorKind::Config, error))?;
+        }
         Ok(Self::assemble(config, Ok(connect)))
     }
 
@@ -59,7 +65,9 @@ impl Client {
         let pool =
             connect.map(|connect| ConnectionPool::new(connect, config.pool, Arc::clone(&config.clock)));
         let depot = Arc::new(Depot::new(pool));
-        Self { shared: Arc::new(Shared { config: Arc::new(config), depot }) }
+        let rng = config.seed.map_or_else(SharedRng::from_os, SharedRng::seeded);
+        let hosts = Arc::new(Hosts::new(rng));
+        Self { shared: Arc::new(Shared { config: Arc::new(config), depot, hosts }) }
     }
 
     /// Begins a GET request.
@@ -88,7 +96,8 @@ impl Client {
     pub fn send(&self, request: Request) -> Result<Response<'static>, Error> {
         let config = Arc::clone(&self.shared.config);
         let now = config.clock.now();
-        driver::run(Call::new(request, config, now)?, &self.shared)
+        let call = Call::new(request, config, now)?.among(Arc::clone(&self.shared.hosts));
+        driver::run(call, &self.shared)
     }
 
     /// Connects to the origin of `url` ahead of time, until `connections` idle ones are there or the pool's limits allow no
@@ -98,19 +107,27 @@ impl Client {
     /// The URL names no origin, or a connection could not be made; those before it stay.
     pub fn warm(&self, url: impl IntoUrl, connections: usize) -> Result<usize, Error> {
         let request = Request::new(Method::HEAD, url)?;
-        let Shared { config, depot } = &*self.shared;
+        let Shared { config, depot, .. } = &*self.shared;
         let route = config.route(prepare::origin(&request.url)?);
         let now = config.clock.now();
         let deadline = Deadlines::new(config.timeouts, now, now).connect(now);
         depot
             .warm(&ConnectRequest::new(&route, deadline).cancelled_by(&config.cancel), connections)
-            .map_err(|error| error.for_request(format!("connection to {}", route.origin()), 1))
+            .map_err(|error| error.for_request(format!("connection to {}", route.origin())))
     }
 
     /// Returns the pool in numbers: what is idle, active and waiting, and what has happened so far.
     #[must_use]
     pub fn pool(&self) -> PoolSnapshot {
         self.shared.depot.snapshot()
+    }
+
+    /// Returns what is known of a host: its circuit breaker and its retry budget, to read and to control. None where no
+    /// policy is set.
+    #[must_use]
+    pub fn host(&self, origin: &Origin) -> Option<HostState> {
+        let Shared { config, hosts, .. } = &*self.shared;
+        hosts.state(&config.route(origin.clone()), config, config.clock.now())
     }
 
     /// Closes every idle connection. Those in use come back.
@@ -166,6 +183,30 @@ impl RequestBuilder<'_> {
     pub fn timeouts(self, timeouts: Timeouts) -> Self {
         self.with(|request| {
             request.timeouts = Some(timeouts);
+            Ok(())
+        })
+    }
+
+    /// Says whether sending the request twice is harmless, in place of what its method says.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.with(|request| {
+            request.idempotent = Some(idempotent);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's policy of retries for this call.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.with(|request| {
+            request.retry = Some(policy);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's policy of redirects for this call.
+    pub fn redirect(self, policy: RedirectPolicy) -> Self {
+        self.with(|request| {
+            request.redirect = Some(policy);
             Ok(())
         })
     }

@@ -8,6 +8,7 @@ use conn::{
     AddressPolicy, CancelToken, Clock, Connect, Origin, PoolLimits, Resolve, Route, SystemClock,
     SystemResolver, TcpOptions, Timeouts,
 };
+use resilience::{BreakerConfig, BudgetConfig, RetryPolicy, SharedRng, Stack};
 use wire::{Headers, Leniency};
 
 mod redirect;
@@ -38,6 +39,21 @@ pub struct ClientConfig {
     pub leniency: Leniency,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
+    /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
+    /// once, and that is all. [`standard`](Self::standard) turns it on.
+    pub retry: Option<RetryPolicy>,
+    /// How many retries all calls to a host may make together. Default: a tenth of the load, and no more than 20 at once.
+    pub retry_budget: Option<BudgetConfig>,
+    /// Whether requests that are not idempotent are repeated too when a server sheds load (429, 503 with `Retry-After`).
+    /// Default false: some servers say so after they have acted.
+    pub retry_throttled: bool,
+    /// When a host that fails is left alone. Default none; [`standard`](Self::standard) turns it on.
+    pub breaker: Option<BreakerConfig>,
+    /// Makes all policies of a host, a rate limit and a bulkhead among them, in place of `retry`, `retry_budget` and
+    /// `breaker`. Default none.
+    pub policies: Option<Arc<HostPolicies>>,
+    /// Where the jitter of waits begins, for tests that must repeat. Default none: nobody can foresee it.
+    pub seed: Option<u64>,
     /// How many connections a client keeps and uses at once, and how long. A [`Connection`](crate::Connection) has no
     /// pool.
     pub pool: PoolLimits,
@@ -61,7 +77,7 @@ pub struct ClientConfig {
     pub auto_open: bool,
     /// Decides the way to an origin: through a proxy, to another place, over a Unix domain socket. Default none: straight
     /// there.
-    pub routes: Option<Arc<dyn Fn(Origin) -> Route + Send + Sync>>,
+    pub routes: Option<Arc<Routes>>,
     /// Ends everything that waits, from any thread: the one call of a [`Connection`](crate::Connection), all calls of a
     /// client that have no token of their own. Default: cannot be cancelled.
     pub cancel: CancelToken,
@@ -71,6 +87,12 @@ pub struct ClientConfig {
     /// Tells the time. Default the system's clock.
     pub clock: Arc<dyn Clock>,
 }
+
+/// Makes the policies of a host, given its origin and where their jitter comes from.
+pub type HostPolicies = dyn Fn(&Origin, SharedRng) -> Stack + Send + Sync;
+
+/// Decides the way to an origin.
+pub type Routes = dyn Fn(Origin) -> Route + Send + Sync;
 
 /// Bounds on what a peer may make us hold or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +121,27 @@ impl Default for Limits {
 }
 
 impl ClientConfig {
+    /// Returns the settings for production: retries within a budget, a circuit breaker for each host, and a total limit of
+    /// 2 minutes; the rest by default.
+    ///
+    /// ```
+    /// use http_client::{Client, ClientConfig};
+    ///
+    /// let client = Client::with_config(ClientConfig::standard())?;
+    /// # drop(client);
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn standard() -> Self {
+        let mut retry = RetryPolicy::default();
+        // An attempt lasts to the end of its content: a long download is no failure.
+        retry.attempt_timeout = None;
+        let mut config =
+            Self { retry: Some(retry), breaker: Some(BreakerConfig::default()), ..Self::default() };
+        config.timeouts.total = Some(Duration::from_secs(120));
+        config
+    }
+
     /// Returns the way to an origin.
     pub(crate) fn route(&self, origin: Origin) -> Route {
         self.routes.as_ref().map_or_else(|| Route::new(origin.clone()), |routes| routes(origin.clone()))
@@ -128,6 +171,12 @@ impl Default for ClientConfig {
             leniency: Leniency::default(),
             headers,
             redirect: RedirectPolicy::default(),
+            retry: None,
+            retry_budget: Some(BudgetConfig::default()),
+            retry_throttled: false,
+            breaker: None,
+            policies: None,
+            seed: None,
             pool: PoolLimits::default(),
             tcp: TcpOptions::default(),
             resolver: Arc::new(SystemResolver::default()),

@@ -324,7 +324,7 @@ impl Connection {
             }
             self.dial()?;
         }
-        self.link.prepare(method, &self.route, target, 1);
+        self.link.prepare(method, &self.route, target);
         Ok(())
     }
 
@@ -332,7 +332,7 @@ impl Connection {
         let by = self.deadlines.connect(self.config.clock.now());
         let request = ConnectRequest::new(&self.route, by).cancelled_by(&self.config.cancel);
         let connected = self.connect.connect(&request).map_err(|error| {
-            Error::from(error).for_request(format!("connection to {}", self.route.origin()), 1)
+            Error::from(error).for_request(format!("connection to {}", self.route.origin()))
         })?;
         let made = Provenance { dial: connected.timings, ..Provenance::default() };
         self.link.attach(connected.transport, made, &self.config.cancel);

@@ -8,6 +8,7 @@ use tracing::debug;
 use crate::call::{Attempt, Call, Lost, Step, Verdict};
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
+use crate::hosts::Hosts;
 use crate::lease::{Depot, Lease};
 use crate::response::Response;
 
@@ -15,6 +16,7 @@ use crate::response::Response;
 pub(crate) struct Shared {
     pub(crate) config: Arc<ClientConfig>,
     pub(crate) depot: Arc<Depot>,
+    pub(crate) hosts: Arc<Hosts>,
 }
 
 /// An attempt that failed, and how far it came on its connection, if it had one.
@@ -38,9 +40,15 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
                 Ok(None) => {}
                 Err(Failure { error, lost }) => {
                     debug!(%error, ?lost, "an attempt failed");
-                    call.on_failure(error, lost);
+                    call.on_failure(error, lost, shared.config.clock.now());
                 }
             },
+            Step::Wait { until } => {
+                let clock = &shared.config.clock;
+                let time = until.saturating_duration_since(clock.now());
+                debug!(?time, "waiting before the next attempt");
+                clock.sleep(time, call.cancel()).map_err(|cancelled| Error::transport(cancelled.into()))?;
+            }
             Step::Fail(error) => return Err(error),
             // A call is done only after its response left this function.
             Step::Done => return Err(Misuse::NoRequest.into()),
@@ -57,7 +65,7 @@ fn try_once(
     let Attempt { route, fresh, deadlines, number } = attempt;
     let mut lease = shared.depot.shell();
     let link = lease.link();
-    link.prepare(call.method(), route, call.target(), *number);
+    link.prepare(call.method(), route, call.target());
     let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
 
     let by = deadlines.connect(clock.now());
@@ -74,7 +82,7 @@ fn try_once(
         return Err(Failure { error, lost: Some(link.lost()) });
     }
     let limits = &shared.config.limits;
-    if call.on_response(&link.message.head, link.answered(), clock.wall()) == Verdict::Discard {
+    if call.on_response(&link.message.head, link.answered(), clock.now(), clock.wall()) == Verdict::Discard {
         debug!({ http.response.status_code = link.message.head.status.as_u16() }, "the call goes on");
         // What is left decides whether the connection can be used again.
         let briefly = deadlines.briefly(clock.now(), limits.drain_for);

@@ -1,5 +1,6 @@
 //! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
 
+mod attempts;
 mod redirect;
 
 use std::error::Error as StdError;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use conn::{Cancelled, ConnectError, Limit, Phase, TimedOut};
 use wire::{ParseError, RequestError};
 
+pub(crate) use attempts::Attempts;
+pub use attempts::{AttemptInfo, Why};
 pub use redirect::{RedirectError, RefusedRedirect};
 
 /// Says what went wrong, for which request, and why.
@@ -20,12 +23,32 @@ pub use redirect::{RedirectError, RefusedRedirect};
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     /// The method and the URL without user-info and query.
     request: Option<String>,
-    attempts: u32,
+    attempts: Attempts,
+    progress: Option<Progress>,
     source: Arc<dyn StdError + Send + Sync>,
+}
+
+/// How far an exchange had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What was going on.
+    pub phase: Phase,
+    /// Bytes of the request that were sent.
+    pub sent: u64,
+    /// Bytes of the response that were received; over TLS those of whole records.
+    pub received: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(phase: Phase, sent: u64, received: u64) -> Self {
+        Self { phase, sent, received }
+    }
 }
 
 /// Sorts errors by what a caller can do about them.
@@ -48,6 +71,11 @@ pub enum ErrorKind {
     Disconnected,
     /// The peer broke the protocol, or sent more than a limit allows.
     Protocol,
+    /// The client's own circuit breaker, rate limit or bulkhead refused the attempt; the source is a
+    /// [`resilience::GiveUp`].
+    Rejected,
+    /// The settings of a client cannot be used.
+    Config,
     /// A redirect was refused, or there were too many; the source is a [`RedirectError`](crate::RedirectError).
     Redirect,
     /// The response ended before it was complete.
@@ -86,16 +114,38 @@ pub enum Misuse {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner { kind, request: None, attempts: 1, source: source.into().into() }))
+        Self(Arc::new(Inner {
+            kind,
+            request: None,
+            attempts: Attempts::None,
+            progress: None,
+            source: source.into().into(),
+        }))
     }
 
     /// Names the request, as a method and a URL whose secrets were taken out, unless it is named already.
-    pub(crate) fn for_request(self, request: String, attempts: u32) -> Self {
-        if self.0.request.is_some() {
-            return self;
-        }
-        let source = Arc::clone(&self.0.source);
-        Self(Arc::new(Inner { kind: self.0.kind, request: Some(request), attempts, source }))
+    pub(crate) fn for_request(self, request: String) -> Self {
+        self.with(|inner| {
+            inner.request.get_or_insert(request);
+        })
+    }
+
+    /// Adds what its call tried.
+    pub(crate) fn after(self, attempts: Attempts) -> Self {
+        self.with(|inner| inner.attempts = attempts)
+    }
+
+    /// Says how far the exchange had come, unless that is said already.
+    pub(crate) fn at(self, progress: Progress) -> Self {
+        self.with(|inner| {
+            inner.progress.get_or_insert(progress);
+        })
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     /// Returns the kind.
@@ -116,10 +166,18 @@ impl Error {
         self.find::<ConnectError>().is_some()
     }
 
-    /// Returns what was going on when the deadline passed.
+    /// Returns what was going on when a deadline passed, the connection broke, or none could be made.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
-        self.timed_out().map(|timed_out| timed_out.phase)
+        let timed_out = self.timed_out().map(|timed_out| timed_out.phase);
+        let exchange = || self.0.progress.map(|progress| progress.phase);
+        timed_out.or_else(exchange).or_else(|| self.connect_error()?.phase())
+    }
+
+    /// Returns how far the exchange had come when it failed; none where it had not begun.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.0.progress
     }
 
     /// Returns the limit whose deadline passed.
@@ -128,10 +186,16 @@ impl Error {
         self.timed_out().map(|timed_out| timed_out.limit)
     }
 
-    /// Returns how often the request was tried.
+    /// Lists what a [`Client`](crate::Client)'s call tried, in order; empty where there was no call.
     #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.0.attempts
+    pub fn attempts(&self) -> &[AttemptInfo] {
+        self.0.attempts.as_slice()
+    }
+
+    /// Returns why no connection could be made.
+    #[must_use]
+    pub fn connect_error(&self) -> Option<&ConnectError> {
+        self.find()
     }
 
     /// Returns all that is known of the deadline that passed: phase, limit, elapsed time, and the bytes of this request
@@ -181,6 +245,8 @@ impl ErrorKind {
             | Self::Misuse
             | Self::Timeout
             | Self::Cancelled
+            | Self::Rejected
+            | Self::Config
             | Self::Redirect
             | Self::TooLarge => return None,
         })
@@ -188,14 +254,16 @@ impl ErrorKind {
 
     fn io(self) -> io::ErrorKind {
         match self {
-            Self::InvalidRequest | Self::Misuse => io::ErrorKind::InvalidInput,
+            Self::InvalidRequest | Self::Misuse | Self::Config => io::ErrorKind::InvalidInput,
             Self::Connect => io::ErrorKind::NotConnected,
             Self::Certificate | Self::Protocol => io::ErrorKind::InvalidData,
             Self::Timeout => io::ErrorKind::TimedOut,
             Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Disconnected => io::ErrorKind::ConnectionReset,
             Self::Truncated => io::ErrorKind::UnexpectedEof,
-            Self::Content | Self::Redirect | Self::TooLarge | Self::Local => io::ErrorKind::Other,
+            Self::Content | Self::Rejected | Self::Redirect | Self::TooLarge | Self::Local => {
+                io::ErrorKind::Other
+            }
         }
     }
 }
@@ -327,15 +395,15 @@ mod tests {
                 "GET http://a/: no request was sent, so there is no response to read",
             ),
         ] {
-            assert_eq!(error.for_request("GET http://a/".into(), 1).to_string(), line);
+            assert_eq!(error.for_request("GET http://a/".into()).to_string(), line);
         }
     }
 
     #[test]
     fn questions_are_answered_from_the_causes() {
-        let error = Error::transport(timed_out().into()).for_request("GET http://a/".into(), 2);
+        let error = Error::transport(timed_out().into()).for_request("GET http://a/".into());
         assert_eq!((error.phase(), error.limit()), (Some(Phase::Body), Some(Limit::Idle)));
-        assert_eq!((error.is_timeout(), error.is_connect(), error.attempts()), (true, false, 2));
+        assert_eq!((error.is_timeout(), error.is_connect(), error.attempts().len()), (true, false, 0));
 
         let no_origin = Origin::http("").unwrap_err();
         assert_eq!(Error::new(ErrorKind::InvalidRequest, no_origin).phase(), None);

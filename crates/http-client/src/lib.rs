@@ -29,6 +29,7 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+mod hosts;
 mod info;
 mod lease;
 mod link;
@@ -39,9 +40,10 @@ mod response;
 pub use body::Body;
 pub use call::Passed;
 pub use client::{Client, RequestBuilder};
-pub use config::{ClientConfig, Limits, RedirectPolicy};
+pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
-pub use error::{Error, ErrorKind, Misuse, RedirectError, RefusedRedirect};
+pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
+pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};
@@ -49,11 +51,12 @@ pub use response::Response;
 
 #[cfg(feature = "cookies")]
 pub use cookies;
-pub use {conn, url, wire};
+pub use {conn, resilience, url, wire};
 
 pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::Jar;
+pub use resilience::{BreakerConfig, RetryPolicy};
 pub use url::Url;
 pub use wire::{Headers, Method, StatusCode, Version};
 

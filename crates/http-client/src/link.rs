@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conn::{CancelToken, DialTimings, PeerFacts, Registration, Route, TimedOut, Transport};
+use conn::{CancelToken, DialTimings, PeerFacts, Phase, Registration, Route, TimedOut, Transport};
 use tracing::debug;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
 use crate::call::Answered;
-use crate::error::Error;
+use crate::error::{Error, Progress};
 use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
@@ -73,7 +73,6 @@ struct Label {
     method: Method,
     route: Option<Route>,
     target: String,
-    attempts: u32,
 }
 
 impl Link {
@@ -137,12 +136,11 @@ impl Link {
     }
 
     /// Forgets the last exchange and names the next request.
-    pub(crate) fn prepare(&mut self, method: &Method, route: &Route, target: &str, attempts: u32) {
+    pub(crate) fn prepare(&mut self, method: &Method, route: &Route, target: &str) {
         self.label.method.clone_from(method);
         self.label.route = Some(route.clone());
         self.label.target.clear();
         self.label.target.push_str(target);
-        self.label.attempts = attempts;
         self.exchange = None;
         (self.send_began, self.sent_at) = (None, None);
         (self.timings.send, self.timings.wait) = Default::default();
@@ -163,17 +161,26 @@ impl Link {
 
     /// Names the current request in an error.
     pub(crate) fn named(&self, error: Error) -> Error {
-        let Label { method, route: Some(route), target, attempts } = &self.label else { return error };
-        error.for_request(prepare::label(method.as_str(), route.origin(), target), *attempts)
+        let Label { method, route: Some(route), target } = &self.label else { return error };
+        error.for_request(prepare::label(method.as_str(), route.origin(), target))
     }
 
     /// Ends the connection with an error that later calls repeat.
     pub(crate) fn fail(&mut self, error: Error) -> Error {
-        let error = self.named(error);
+        let error = self.named(error).at(self.progress());
         debug!(%error, "the connection is closed");
         drop(self.detach());
         self.failed = Some(error.clone());
         error
+    }
+
+    fn progress(&self) -> Progress {
+        let phase = match (self.answered, self.sent_at) {
+            (true, _) => Phase::Body,
+            (false, Some(_)) => Phase::Response,
+            (false, None) => Phase::Send,
+        };
+        Progress::new(phase, self.sent, self.received)
     }
 
     /// Wraps a failure of the transport; a timeout tells how far this exchange came.

@@ -6,3 +6,4 @@ pub(crate) mod prepare;
 pub(crate) mod reask;
 pub(crate) mod redirect;
 pub(crate) mod replay;
+pub(crate) mod retry;

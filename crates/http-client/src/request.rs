@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use conn::{CancelToken, Timeouts};
+use resilience::RetryPolicy;
 use url::Url;
 use wire::{Headers, Method};
 
@@ -35,6 +36,11 @@ pub struct Request {
     pub timeouts: Option<Timeouts>,
     /// Which redirects are followed, in place of the client's policy. Default none.
     pub redirect: Option<RedirectPolicy>,
+    /// How a failed call is tried again, in place of the client's policy; [`RetryPolicy::never`] for not at all. Default
+    /// none.
+    pub retry: Option<RetryPolicy>,
+    /// Whether sending the request twice is harmless. Default none: its method says so, or an `Idempotency-Key`.
+    pub idempotent: Option<bool>,
     /// Ends the call early, from any thread, up to the last byte of the response. Default none.
     pub cancel: Option<CancelToken>,
 }
@@ -58,6 +64,8 @@ impl Request {
             body: Body::empty(),
             timeouts: None,
             redirect: None,
+            retry: None,
+            idempotent: None,
             cancel: None,
         })
     }

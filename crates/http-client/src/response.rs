@@ -9,7 +9,7 @@ use url::Url;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
 use crate::call::{Passed, Trail};
-use crate::error::{Error, ErrorKind};
+use crate::error::{AttemptInfo, Error, ErrorKind};
 use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
@@ -54,6 +54,13 @@ impl<'c> Response<'c> {
     #[must_use]
     pub fn history(&self) -> &[Passed] {
         &self.trail.history
+    }
+
+    /// Lists what the call tried, in order, the attempt that answered last; empty for a
+    /// [`Connection`](crate::Connection).
+    #[must_use]
+    pub fn attempts(&self) -> &[AttemptInfo] {
+        self.trail.attempts.as_slice()
     }
 
     fn head(&self) -> &ResponseHead {

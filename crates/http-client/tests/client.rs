@@ -119,7 +119,7 @@ fn a_replay_takes_a_fresh_connection_and_is_the_last_try() {
     let client = stage.client();
     client.get("http://a/").send().unwrap().text().unwrap();
     let error = client.request("PUT", "http://a/").body("x").send().unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Disconnected, 2));
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Disconnected, 2));
     stage.finish();
 }
 
@@ -130,7 +130,7 @@ fn a_reader_that_was_begun_is_not_replayed() {
     let client = stage.client();
     client.get("http://a/").send().unwrap().text().unwrap();
     let error = client.request("PUT", "http://a/").body(Body::sized(&b"x"[..], 1)).send().unwrap_err();
-    assert_eq!(error.attempts(), 1);
+    assert_eq!(error.attempts().len(), 1);
     stage.finish();
 }
 
@@ -144,7 +144,7 @@ fn a_timeout_is_never_replayed() {
     let client = stage.client();
     client.get("http://a/").send().unwrap().text().unwrap();
     let error = client.get("http://a/").timeout(Duration::from_secs(2)).send().unwrap_err();
-    assert_eq!((error.phase(), error.attempts()), (Some(Phase::Response), 1));
+    assert_eq!((error.phase(), error.attempts().len()), (Some(Phase::Response), 1));
     assert_eq!(stage.clock.elapsed(), Duration::from_secs(2));
 }
 

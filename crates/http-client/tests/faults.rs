@@ -51,9 +51,10 @@ enum Story {
 #[derive(Clone, Debug)]
 enum End {
     Well,
-    Fails(ErrorKind),
-    /// The response is incomplete, after so many bytes of its head or its content.
-    CutShort(RangeInclusive<u64>),
+    /// During this, with so many bytes sent and received; a connection that could not be made has none.
+    Fails(ErrorKind, Phase, RangeInclusive<u64>, RangeInclusive<u64>),
+    /// The response is incomplete, during this, after so many bytes of its head or its content.
+    CutShort(Phase, RangeInclusive<u64>),
     /// During this, by this limit, with so many bytes sent and received.
     TimesOut(Phase, Limit, RangeInclusive<u64>, RangeInclusive<u64>),
 }
@@ -163,12 +164,17 @@ fn read(connection: &mut Connection) -> Result<(), Error> {
 fn check_end(name: &str, outcome: Result<(), Error>, end: &End, took: Duration) {
     match (outcome, end) {
         (Ok(()), Well) => {}
-        (Err(error), Fails(kind)) => {
-            assert_eq!(error.kind(), *kind, "{name}: {error:?}");
+        (Err(error), Fails(kind, phase, sent, received)) => {
+            assert_eq!((error.kind(), error.phase()), (*kind, Some(*phase)), "{name}: {error:?}");
             assert_eq!(error.timed_out(), None, "{name}: {error:?}");
+            let moved = error.progress().map_or((0, 0), |progress| (progress.sent, progress.received));
+            assert!(sent.contains(&moved.0), "{name}, sent: {moved:?}, not {sent:?}");
+            assert!(received.contains(&moved.1), "{name}, received: {moved:?}, not {received:?}");
         }
-        (Err(error), CutShort(expected)) => {
+        (Err(error), CutShort(phase, expected)) => {
             assert_eq!(error.kind(), ErrorKind::Truncated, "{name}: {error:?}");
+            assert_eq!(error.phase(), Some(*phase), "{name}: {error:?}");
+            assert!(error.progress().unwrap().received >= *expected.start(), "{name}: {error:?}");
             let received = match error.source().and_then(|source| source.downcast_ref()) {
                 Some(ParseError::TruncatedHead { received }) => u64::try_from(*received).unwrap(),
                 Some(ParseError::TruncatedBody { received, .. }) => *received,
@@ -211,7 +217,9 @@ fn drip(bytes: usize, millis: u64) -> Flow {
 fn connecting() {
     let (stage, refusing, hole) = (Stage::start(), Refusing::open(), BlackHole::v4());
     let no_answer = TimesOut(Phase::Connect, Limit::Connect, 0..=0, 0..=0);
-    for (addr, end) in [(refusing.addr(), Fails(ErrorKind::Connect)), (hole.addr(), no_answer)] {
+    for (addr, end) in
+        [(refusing.addr(), Fails(ErrorKind::Connect, Phase::Connect, 0..=0, 0..=0)), (hole.addr(), no_answer)]
+    {
         for tls in [false, true] {
             let mut config = stage.config();
             config.timeouts.connect = Some(SHORT);
@@ -231,6 +239,7 @@ fn connecting() {
 #[test]
 fn shaking_hands() {
     let stage = Stage::start();
+    let broken = Fails(ErrorKind::Connect, Phase::Tls, 0..=0, 0..=0);
     let hello = 200..=4000;
     // Nothing of a handshake's bytes is the request's, so the counts are the connection's.
     let stuck = |at| TimesOut(Phase::Tls, Limit::Connect, 200..=4000, at..=at);
@@ -238,14 +247,14 @@ fn shaking_hands() {
         stage.check("stall", true, Open, down(at(at_byte, Stall)), &stuck(at_byte));
         for fault in [Close, HalfClose, Reset] {
             let name = format!("{fault:?} at {at_byte}");
-            stage.check(&name, true, Open, down(at(at_byte, fault)), &Fails(ErrorKind::Connect));
+            stage.check(&name, true, Open, down(at(at_byte, fault)), &broken);
         }
     }
     for at_byte in [0, 100] {
         stage.check("stall upwards", true, Open, up(at(at_byte, Stall)), &stuck(0));
         for fault in [Close, HalfClose, Reset] {
             let name = format!("{fault:?} upwards at {at_byte}");
-            stage.check(&name, true, Open, up(at(at_byte, fault)), &Fails(ErrorKind::Connect));
+            stage.check(&name, true, Open, up(at(at_byte, fault)), &broken);
         }
     }
     stage.check("accept and stall", true, Open, Plan::stall(), &stuck(0));
@@ -268,7 +277,13 @@ fn sending() {
         stage.check("drip", tls, Upload, up(drip(1000, 20)), &stuck);
         for fault in [Close, HalfClose, Reset] {
             let name = format!("{fault:?}");
-            stage.check(&name, tls, Upload, up(at(INSIDE, fault)), &Fails(ErrorKind::Disconnected));
+            // Whoever closes in good order still takes what comes; the end is seen when the answer is waited for.
+            let (phase, sent) = match fault {
+                Reset => (Phase::Send, INSIDE / 2..=UPLOAD),
+                _ => (Phase::Response, UPLOAD..=UPLOAD + 1000),
+            };
+            let broken = Fails(ErrorKind::Disconnected, phase, sent, 0..=0);
+            stage.check(&name, tls, Upload, up(at(INSIDE, fault)), &broken);
         }
         stage.check("pieces", tls, Little, up(Flow::new().pieces(100)), &Well);
         stage.check("slow, yet fast enough", tls, Little, up(drip(1000, 5)), &Well);
@@ -279,7 +294,9 @@ fn sending() {
 fn waiting_for_the_head() {
     let stage = Stage::start();
     for tls in [false, true] {
-        let silent = TimesOut(Phase::Response, Limit::Response, stage.request..=stage.request, 0..=0);
+        let (sent, response) = (stage.request..=stage.request, Phase::Response);
+        let silent = TimesOut(response, Limit::Response, sent.clone(), 0..=0);
+        let broken = Fails(ErrorKind::Disconnected, response, sent, 0..=0);
         stage.check("stall", tls, Page, down(at(0, Stall)), &silent);
         stage.check("stall upwards", tls, Page, up(at(0, Stall)), &silent);
         stage.check("stall within the request", tls, Page, up(at(20, Stall)), &silent);
@@ -289,7 +306,7 @@ fn waiting_for_the_head() {
                 [("down", down(at(0, fault))), ("up", up(at(0, fault))), ("up, late", up(at(20, fault)))]
             {
                 let name = format!("{fault:?} {way}");
-                stage.check(&name, tls, Page, plan, &Fails(ErrorKind::Disconnected));
+                stage.check(&name, tls, Page, plan, &broken);
             }
         }
         stage.check("slow, yet fast enough", tls, Page, up(drip(20, 5)), &Well);
@@ -304,10 +321,13 @@ fn within_the_head() {
         let came = if tls { 0 } else { 20 };
         let stuck = TimesOut(Phase::Response, Limit::Response, stage.request..=stage.request, came..=came);
         stage.check("stall", tls, Page, down(at(20, Stall)), &stuck);
-        let truncated = if tls { Fails(ErrorKind::Disconnected) } else { CutShort(20..=20) };
+        let broken = |received| {
+            Fails(ErrorKind::Disconnected, Phase::Response, stage.request..=stage.request, received)
+        };
+        let truncated = if tls { broken(0..=0) } else { CutShort(Phase::Response, 20..=20) };
         stage.check("close", tls, Page, down(at(20, Close)), &truncated);
         stage.check("half-close", tls, Page, down(at(20, HalfClose)), &truncated);
-        stage.check("reset", tls, Page, down(at(20, Reset)), &Fails(ErrorKind::Disconnected));
+        stage.check("reset", tls, Page, down(at(20, Reset)), &broken(0..=came));
         let slow = TimesOut(Phase::Response, Limit::Response, stage.request..=stage.request, 0..=20);
         stage.check("drip", tls, Page, down(drip(1, 20)), &slow);
         stage.check("pieces", tls, Page, down(Flow::new().pieces(3)), &Well);
@@ -324,10 +344,15 @@ fn within_the_content() {
         let stuck = TimesOut(Phase::Body, Limit::Idle, request..=request, came);
         stage.check("stall", tls, Big, down(at(INSIDE, Stall)), &stuck);
         // The head is not counted. TLS tells that it was cut, not where.
-        let cut = if tls { Fails(ErrorKind::Truncated) } else { CutShort(INSIDE - 400..=INSIDE - 100) };
+        let fails = |kind, received| Fails(kind, Phase::Body, request..=request, received);
+        let cut = if tls {
+            fails(ErrorKind::Truncated, INSIDE - 18_000..=INSIDE)
+        } else {
+            CutShort(Phase::Body, INSIDE - 400..=INSIDE - 100)
+        };
         stage.check("close", tls, Big, down(at(INSIDE, Close)), &cut);
         stage.check("half-close", tls, Big, down(at(INSIDE, HalfClose)), &cut);
-        stage.check("reset", tls, Big, down(at(INSIDE, Reset)), &Fails(ErrorKind::Disconnected));
+        stage.check("reset", tls, Big, down(at(INSIDE, Reset)), &fails(ErrorKind::Disconnected, 0..=INSIDE));
         let slow = TimesOut(Phase::Body, Limit::Total, request..=request, 1000..=INSIDE);
         stage.check("drip", tls, Big, down(drip(1000, 10)), &slow);
         stage.check("pieces", tls, Page, down(Flow::new().pieces(100)), &Well);
@@ -361,7 +386,12 @@ fn asking_a_proxy() {
         for at_byte in [0, 2, 9] {
             for fault in [Close, HalfClose, Reset] {
                 let name = format!("{fault:?} at {at_byte}");
-                check(&name, tls, down(at(at_byte, fault)), &Fails(ErrorKind::Connect));
+                check(
+                    &name,
+                    tls,
+                    down(at(at_byte, fault)),
+                    &Fails(ErrorKind::Connect, Phase::Proxy, 0..=0, 0..=0),
+                );
             }
         }
         check("pieces", tls, down(Flow::new().pieces(1)).up(Flow::new().pieces(1)), &Well);

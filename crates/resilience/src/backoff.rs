@@ -18,7 +18,7 @@ use crate::rng::Entropy;
 /// let backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(1))
 ///     .factor(3, 2)?
 ///     .jitter(Jitter::Equal);
-/// let third = NonZeroU32::new(3).unwrap();
+/// let third = NonZeroU32::MIN.saturating_add(2);
 /// assert_eq!(backoff.ceiling(third), Duration::from_millis(225));
 /// // The smallest draw gives the smallest wait.
 /// assert_eq!(backoff.sample(third, Duration::ZERO, 0), Duration::from_micros(112_500));

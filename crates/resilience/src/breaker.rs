@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::ConfigError;
 use crate::rng::Entropy;
-use crate::sync::Lock;
+use crate::sync::{Lock, Word};
 use machine::Machine;
 
 pub use config::{BreakerConfig, ConsecutiveFailures, SlowCalls, WindowKind};
@@ -86,8 +86,10 @@ impl CircuitBreaker {
     }
 
     fn make(config: BreakerConfig, seed: u64) -> Self {
-        let inner = Inner { machine: Machine::new(config, seed), pending: VecDeque::new(), telling: false };
-        Self(Arc::new(Shared { inner: Lock::new(inner), listeners: Lock::default() }))
+        let machine = Machine::new(config, seed);
+        let open_to_all = Word::new(machine.open_to_all().unwrap_or(NOT_OPEN_TO_ALL));
+        let inner = Lock::new(Inner { machine, pending: VecDeque::new(), telling: false });
+        Self(Arc::new(Shared { open_to_all, inner, listeners: Lock::default() }))
     }
 
     /// Admits a call, or says when to ask again.
@@ -98,19 +100,16 @@ impl CircuitBreaker {
     #[doc(alias = "acquirePermission")]
     #[doc(alias = "tryAcquirePermission")]
     pub fn try_acquire(&self, now: Instant) -> Result<Permit, Rejected> {
-        let (admitted, changed) = self.0.inner.with(|inner| {
-            let (admitted, transition) = inner.machine.admit(now);
-            (admitted, inner.note(transition))
-        });
+        let permit = |generation| Permit { breaker: self.clone(), generation, started: now, settled: false };
+        let open_to_all = self.0.open_to_all.get();
+        if open_to_all != NOT_OPEN_TO_ALL {
+            return Ok(permit(open_to_all));
+        }
+        let (admitted, changed) = self.step(|machine| machine.admit(now));
         // The permit exists before listeners run, so that a listener that panics cannot lose the probe.
-        let permit = admitted.map(|generation| Permit {
-            breaker: self.clone(),
-            generation,
-            started: now,
-            settled: false,
-        });
+        let admitted = admitted.map(permit);
         self.tell(changed);
-        permit
+        admitted
     }
 
     /// Says whether a call would be admitted, without admitting it: to choose among servers, for instance.
@@ -173,28 +172,42 @@ impl CircuitBreaker {
     }
 
     fn by_hand(&self, turn: impl FnOnce(&mut Machine) -> Option<Transition>) {
-        let changed = self.0.inner.with(|inner| {
-            let transition = turn(&mut inner.machine);
-            inner.note(transition)
-        });
+        let ((), changed) = self.step(|machine| ((), turn(machine)));
         self.tell(changed);
     }
 
     fn settle(&self, permit: &Permit, now: Instant, outcome: Outcome) -> Option<Transition> {
-        let (transition, changed) = self.0.inner.with(|inner| {
-            let transition = inner.machine.settle(permit.generation, permit.started, now, outcome);
-            (transition, inner.note(transition))
+        let (transition, changed) = self.step(|machine| {
+            let transition = machine.settle(permit.generation, permit.started, now, outcome);
+            (transition, transition)
         });
         self.tell(changed);
         transition
     }
 
+    /// Takes one step under the lock, and says whether it changed the state: then listeners are to be told.
+    fn step<R>(&self, step: impl FnOnce(&mut Machine) -> (R, Option<Transition>)) -> (R, bool) {
+        self.0.inner.with(|inner| {
+            let (result, transition) = step(&mut inner.machine);
+            let Some(transition) = transition else { return (result, false) };
+            self.0.open_to_all.set(inner.machine.open_to_all().unwrap_or(NOT_OPEN_TO_ALL));
+            if inner.pending.len() >= MOST_PENDING {
+                inner.pending.pop_front();
+            }
+            inner.pending.push_back(transition);
+            (result, true)
+        })
+    }
+
     /// Tells listeners what is pending, unless another thread, or a caller up the stack, is about it already: it will
     /// find what was added. So they see changes in order, and no listener runs inside another.
     fn tell(&self, changed: bool) {
-        if !changed {
-            return;
+        if changed {
+            self.tell_pending();
         }
+    }
+
+    fn tell_pending(&self) {
         let first = self.0.inner.with(|inner| {
             if inner.telling {
                 return None;
@@ -268,6 +281,8 @@ impl Drop for Permit {
 }
 
 struct Shared {
+    /// The generation in which all calls are admitted, so that those need no lock; else [`NOT_OPEN_TO_ALL`].
+    open_to_all: Word,
     inner: Lock<Inner>,
     listeners: Lock<Vec<Listener>>,
 }
@@ -281,19 +296,8 @@ struct Inner {
     telling: bool,
 }
 
-impl Inner {
-    fn note(&mut self, transition: Option<Transition>) -> bool {
-        if let Some(transition) = transition {
-            if self.pending.len() >= MOST_PENDING {
-                self.pending.pop_front();
-            }
-            self.pending.push_back(transition);
-        }
-        transition.is_some()
-    }
-}
-
 const MOST_PENDING: usize = 256;
+const NOT_OPEN_TO_ALL: u64 = u64::MAX;
 
 /// Dropped only if a listener panics: the next change finds somebody to tell it.
 struct Telling<'a>(&'a CircuitBreaker);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::Lock;
+use crate::sync::{Lock, Word};
 
 /// Limits retries to a share of the calls that succeed, so that an outage is not answered with more load.
 ///
@@ -79,20 +79,28 @@ impl RetryBudget {
 
     fn make(config: BudgetConfig, parent: Option<Self>) -> Self {
         let bucket = Lock::new(Bucket::new(config));
-        Self(Arc::new(Shared { bucket, refund_on_success: config.refund_on_success, parent }))
+        Self(Arc::new(Shared {
+            bucket,
+            full: Word::new(1),
+            refund_on_success: config.refund_on_success,
+            parent,
+        }))
     }
 
     /// Adds the share of one call that succeeded without a retry.
     pub fn deposit(&self, now: Instant) {
         for budget in self.chain() {
-            budget.0.bucket.with(|bucket| bucket.deposit(now));
+            // To fill what is full changes nothing: most successes need no lock.
+            if budget.0.full.get() == 0 {
+                budget.0.step(|bucket| bucket.deposit(now));
+            }
         }
     }
 
     /// Takes `millitokens` (1000 are one token), or nothing.
     #[must_use]
     pub fn withdraw(&self, now: Instant, millitokens: u32) -> Option<Token> {
-        if !self.0.bucket.with(|bucket| bucket.withdraw(now, millitokens)) {
+        if !self.0.step(|bucket| bucket.withdraw(now, millitokens)) {
             return None;
         }
         // From here on the drop of the token gives back what was taken, also when the parent refuses.
@@ -107,7 +115,7 @@ impl RetryBudget {
     /// Tells how many thousandths of a token are left; with a parent, the smaller of both.
     #[must_use]
     pub fn level(&self, now: Instant) -> u32 {
-        self.chain().map(|budget| budget.0.bucket.with(|bucket| bucket.level(now))).min().unwrap_or(0)
+        self.chain().map(|budget| budget.0.step(|bucket| bucket.level(now))).min().unwrap_or(0)
     }
 
     fn chain(&self) -> impl Iterator<Item = &Self> {
@@ -124,8 +132,20 @@ impl Default for RetryBudget {
 #[derive(Debug)]
 struct Shared {
     bucket: Lock<Bucket>,
+    /// One while the bucket is full.
+    full: Word,
     refund_on_success: bool,
     parent: Option<RetryBudget>,
+}
+
+impl Shared {
+    fn step<R>(&self, step: impl FnOnce(&mut Bucket) -> R) -> R {
+        self.bucket.with(|bucket| {
+            let result = step(bucket);
+            self.full.set(u64::from(bucket.level == bucket.capacity));
+            result
+        })
+    }
 }
 
 /// What was taken for one retry. Dropped before [`Token::spend`], it goes back in full.
@@ -166,7 +186,7 @@ impl Token {
         self.spent = true;
         let refund = self.refundable && self.budget.0.refund_on_success;
         let back = self.millitokens.min(WHOLE);
-        self.budget.0.bucket.with(|bucket| if refund { bucket.give_back(back) } else { bucket.deposit(now) });
+        self.budget.0.step(|bucket| if refund { bucket.give_back(back) } else { bucket.deposit(now) });
         if let Some(parent) = &mut self.parent {
             parent.settle(now);
         }
@@ -176,7 +196,7 @@ impl Token {
 impl Drop for Token {
     fn drop(&mut self) {
         if !self.spent {
-            self.budget.0.bucket.with(|bucket| bucket.give_back(self.millitokens));
+            self.budget.0.step(|bucket| bucket.give_back(self.millitokens));
         }
     }
 }

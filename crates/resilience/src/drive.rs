@@ -83,7 +83,6 @@ impl Operation {
 
 /// Says what the driver of a call does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Step {
     /// Makes an attempt and reports it.
     Attempt(Attempt),

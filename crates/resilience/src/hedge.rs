@@ -54,7 +54,6 @@ pub enum HedgeVerdict {
 
 /// Says what the driver of a hedged call does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum HedgeStep {
     /// Sends the copy with this number; the call itself is 0.
     Start(u8),

@@ -1,12 +1,14 @@
-//! The one lock of this crate. In model tests its steps are those of shuttle, which tries interleavings.
+//! The one lock of this crate, and a word beside it for healthy paths. In model tests their steps are those of shuttle,
+//! which tries interleavings.
 
 use std::sync::PoisonError;
 use std::time::Duration;
 
 #[cfg(test)]
-use models::{Condvar, Mutex};
+use models::{AtomicU64, Condvar, Mutex};
+use std::sync::atomic::Ordering;
 #[cfg(not(test))]
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, atomic::AtomicU64};
 
 /// Guards a plain state machine, for the length of one step.
 ///
@@ -40,6 +42,24 @@ impl<T> Lock<T> {
 impl Signal {
     pub(crate) fn notify(&self) {
         self.0.notify_one();
+    }
+}
+
+/// What a locked machine lets others know without the lock. Written under the lock only.
+#[derive(Debug)]
+pub(crate) struct Word(AtomicU64);
+
+impl Word {
+    pub(crate) fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Release);
     }
 }
 

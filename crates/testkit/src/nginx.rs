@@ -44,6 +44,21 @@ pub struct Nginx {
     ca_pem: String,
 }
 
+/// How an nginx speaks TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct NginxTls {
+    /// As `ssl_protocols` has it. Default `TLSv1.2 TLSv1.3`.
+    pub protocols: &'static str,
+    /// Whether a client must show a certificate of the same authority. Default false.
+    pub asks_clients: bool,
+}
+
+impl Default for NginxTls {
+    fn default() -> Self {
+        Self { protocols: "TLSv1.2 TLSv1.3", asks_clients: false }
+    }
+}
+
 impl Nginx {
     /// Starts nginx with http and https (TLS 1.2 and 1.3) on free ports, its certificate signed by `ca`.
     ///
@@ -52,14 +67,23 @@ impl Nginx {
     /// The program is not installed, or does not serve within five seconds; the text says what to do or what nginx
     /// complained about.
     pub fn start(ca: &TestCa) -> Result<Self, String> {
+        Self::start_with(ca, NginxTls::default())
+    }
+
+    /// As [`start`](Self::start), with TLS as it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(ca: &TestCa, tls: NginxTls) -> Result<Self, String> {
         let nginx = program::find("nginx").ok_or(
             "nginx is not installed: `apt-get install nginx` (Debian, Ubuntu), `brew install nginx` (macOS)",
         )?;
-        let dir = prepare(ca).map_err(|error| format!("nginx's directory: {error}"))?;
+        let dir = prepare(ca, tls).map_err(|error| format!("nginx's directory: {error}"))?;
         let mut last = String::new();
         for _ in 0..BIND_ATTEMPTS {
             let (http, https) = free_ports().map_err(|error| format!("a free port on loopback: {error}"))?;
-            match launch(&nginx, dir.path(), http, https) {
+            match launch(&nginx, dir.path(), http, https, tls) {
                 Ok(child) => return Ok(Self { child, dir, http, https, ca_pem: ca.ca_pem() }),
                 Err(Failure::PortTaken(report)) => last = report,
                 Err(Failure::Other(report)) => return Err(report),
@@ -105,7 +129,18 @@ impl Nginx {
     /// [`access_log_of`](Self::access_log_of).
     #[must_use]
     pub fn access_log(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.dir.path().join("access.log")).unwrap_or_default();
+        self.log("access.log")
+    }
+
+    /// What TLS was to each request so far: `$ssl_protocol $ssl_session_reused $ssl_client_verify $ssl_client_s_dn`, with
+    /// `.` and `r` for new and resumed sessions. Complete as soon as [`access_log_of`](Self::access_log_of) is.
+    #[must_use]
+    pub fn tls_log(&self) -> Vec<String> {
+        self.log("tls.log")
+    }
+
+    fn log(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
@@ -135,7 +170,7 @@ enum Failure {
 }
 
 /// Makes the directory and everything in it but the configuration, which needs the ports.
-fn prepare(ca: &TestCa) -> io::Result<TempDir> {
+fn prepare(ca: &TestCa, tls: NginxTls) -> io::Result<TempDir> {
     let dir = tempfile::Builder::new().prefix("testkit-nginx-").tempdir()?;
     let at = |name: &str| dir.path().join(name);
     #[cfg(unix)]
@@ -149,6 +184,9 @@ fn prepare(ca: &TestCa) -> io::Result<TempDir> {
     let cert = ca.server(&["localhost", "127.0.0.1", "::1"]);
     fs::write(at("cert.pem"), cert.cert_pem)?;
     fs::write(at("key.pem"), cert.key_pem)?;
+    if tls.asks_clients {
+        fs::write(at("clients.pem"), ca.ca_pem())?;
+    }
     fs::write(at("html/index.html"), config::INDEX)?;
     let mut big = File::create(at("html/100m.bin"))?;
     io::copy(&mut BufReader::with_capacity(1 << 20, pattern_reader(BIG)), &mut big)?;
@@ -162,11 +200,14 @@ fn free_ports() -> io::Result<(u16, u16)> {
     Ok((one.local_addr()?.port(), two.local_addr()?.port()))
 }
 
-fn launch(program: &Path, dir: &Path, http: u16, https: u16) -> Result<Running, Failure> {
+fn launch(program: &Path, dir: &Path, http: u16, https: u16, tls: NginxTls) -> Result<Running, Failure> {
     let io_error = |what: &str, error: io::Error| Failure::Other(format!("{what}: {error}"));
     let output = dir.join("output");
-    fs::write(dir.join("nginx.conf"), config::text(http, https, runs_as_root(dir)))
-        .map_err(|error| io_error("nginx.conf", error))?;
+    fs::write(
+        dir.join("nginx.conf"),
+        config::text(http, https, tls.protocols, tls.asks_clients, runs_as_root(dir)),
+    )
+    .map_err(|error| io_error("nginx.conf", error))?;
     let log = File::create(&output).map_err(|error| io_error("nginx's output", error))?;
     let child = Command::new(program)
         .arg("-p")

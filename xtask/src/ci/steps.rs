@@ -63,6 +63,7 @@ fn interop(workspace: &Workspace) -> Verdict {
             &["test", "-p", "cookies", "--test", "interop"],
             &["test", "-p", "conn", "--test", "proxies", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
+            &["test", "-p", "http-client", "--test", "interop_tls", "--", "--test-threads=1"],
             &["test", "-p", "http-client", "--test", "faults", "--", "--test-threads=1"],
         ],
     )
@@ -96,6 +97,8 @@ fn clippy(workspace: &Workspace) -> Verdict {
         "faults",
         "--test",
         "interop",
+        "--test",
+        "interop_tls",
         "--test",
         "proxies",
         "--test",

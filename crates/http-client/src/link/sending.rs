@@ -140,7 +140,7 @@ impl Link {
                 return Err(self.fail(error));
             }
             debug!(%error, sent = self.sent, "the request broke off");
-            self.broken = Some(error);
+            self.broken = Some(error.at(self.progress()));
         }
         Ok(())
     }

@@ -82,6 +82,11 @@ impl Machine {
         (Ok(self.generation), transition)
     }
 
+    /// The generation that [`Machine::admit`] would hand to anybody without a change; `None` if it decides by the case.
+    pub(super) fn open_to_all(&self) -> Option<u64> {
+        matches!(self.phase, Phase::Closed | Phase::Disabled | Phase::Shadow).then_some(self.generation)
+    }
+
     /// Says what [`Machine::admit`] would say, and changes nothing.
     pub(super) fn peek(&self, now: Instant) -> Result<(), Rejected> {
         let retry_after = match self.phase {
@@ -118,8 +123,8 @@ impl Machine {
             self.stale += 1;
             return None;
         }
-        let took = now.saturating_duration_since(started);
-        let slow = self.config.slow_calls.is_some_and(|rule| took > rule.longer_than);
+        let took_longer = |limit| now.saturating_duration_since(started) > limit;
+        let slow = self.config.slow_calls.is_some_and(|rule| took_longer(rule.longer_than));
         let (failed, hint) = match outcome {
             Outcome::Ignored => {
                 self.give_back();

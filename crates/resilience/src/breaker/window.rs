@@ -1,9 +1,10 @@
 //! What the last calls were, by number or by time.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::WindowKind;
+use crate::time::later;
 
 /// What one call was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,11 @@ impl Window {
         match kind {
             WindowKind::Time { buckets, width } => Self::Time(TimeWindow {
                 buckets: vec![Bucket::default(); usize::from(buckets.get())].into_boxed_slice(),
-                width: width.as_nanos().max(1),
+                width: nanos(width).max(1),
                 origin: None,
                 head: 0,
+                index: 0,
+                head_ends: None,
             }),
             WindowKind::Calls(size) => {
                 let size = usize::try_from(size.get()).unwrap_or(usize::MAX);
@@ -74,10 +77,14 @@ impl Window {
 #[derive(Debug)]
 pub(super) struct TimeWindow {
     buckets: Box<[Bucket]>,
-    width: u128,
+    /// In nanoseconds.
+    width: u64,
     origin: Option<Instant>,
-    /// The latest stretch that was recorded in.
+    /// The latest stretch that was recorded in, its bucket, and its end: most records fall before it, and are spared the
+    /// division.
     head: u64,
+    index: usize,
+    head_ends: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,15 +96,24 @@ struct Bucket {
 
 impl TimeWindow {
     fn record(&mut self, call: Call, now: Instant) {
-        let origin = *self.origin.get_or_insert(now);
         // An instant before the latest one counts as the latest: it neither clears a bucket nor revives an old one.
-        self.head = self.head.max(stretch(origin, now, self.width));
-        let index = usize::try_from(self.head % self.buckets.len().max(1) as u64).unwrap_or(0);
-        let Some(bucket) = self.buckets.get_mut(index) else { return };
-        if bucket.stretch != self.head {
-            *bucket = Bucket { stretch: self.head, counts: Counts::default() };
+        if self.head_ends.is_none_or(|end| now >= end) {
+            self.advance(now);
         }
-        bucket.counts.add(call);
+        if let Some(bucket) = self.buckets.get_mut(self.index) {
+            if bucket.stretch != self.head {
+                *bucket = Bucket { stretch: self.head, counts: Counts::default() };
+            }
+            bucket.counts.add(call);
+        }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let origin = *self.origin.get_or_insert(now);
+        self.head = self.head.max(stretch(origin, now, self.width));
+        self.index = usize::try_from(self.head % self.buckets.len().max(1) as u64).unwrap_or(0);
+        let ends = self.head.saturating_add(1).saturating_mul(self.width);
+        self.head_ends = Some(later(origin, Duration::from_nanos(ends)));
     }
 
     fn counts(&self, now: Instant) -> Counts {
@@ -109,8 +125,12 @@ impl TimeWindow {
     }
 }
 
-fn stretch(origin: Instant, now: Instant, width: u128) -> u64 {
-    u64::try_from(now.saturating_duration_since(origin).as_nanos() / width).unwrap_or(u64::MAX)
+fn stretch(origin: Instant, now: Instant, width: u64) -> u64 {
+    nanos(now.saturating_duration_since(origin)) / width
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The last calls themselves, with a running sum.
@@ -158,7 +178,6 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use std::num::{NonZeroU8, NonZeroU32};
-    use std::time::Duration;
 
     use proptest::prelude::*;
 

@@ -142,6 +142,18 @@ fn a_slot_of_the_rate_is_waited_for_without_holding_a_probe() {
 }
 
 #[test]
+fn each_attempt_uses_up_a_slot_of_the_rate() {
+    let (stack, now) = (stack(), Instant::now());
+    for _ in 0..3 {
+        let mut drive = begin(&stack, now);
+        attempt(&mut drive, now);
+        drive.report(Verdict::DONE, now);
+    }
+    let limited = Step::Sleep { until: now + 100 * MS, pause: Pause::RateLimit };
+    assert_eq!(begin(&stack, now).next(now), limited);
+}
+
+#[test]
 fn limits_that_cannot_be_kept_end_the_call() {
     let (stack, now) = (stack(), Instant::now());
     stack.limiter.as_ref().unwrap().penalize(now + 5001 * MS);

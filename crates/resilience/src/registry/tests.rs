@@ -76,6 +76,15 @@ fn what_is_in_use_goes_only_when_there_is_no_other_room() {
 }
 
 #[test]
+fn what_is_asked_for_often_outlasts_what_came_by_once() {
+    let (registry, now) = (breakers(8), Instant::now());
+    for key in 0..1000 {
+        registry.get_or_insert_with(&key, now, breaker);
+        assert!(key == 0 || registry.get(&0, now).is_some(), "gone after {key}");
+    }
+}
+
+#[test]
 fn a_sweep_drops_what_is_idle_and_well() {
     let (registry, now) = (breakers(10), Instant::now());
     fail(&registry, 0, now);

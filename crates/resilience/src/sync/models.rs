@@ -1,8 +1,9 @@
-//! A mutex and a condition variable that are shuttle's inside [`explore`] and std's elsewhere, so that unit tests and
+//! A mutex, a condition variable and an atomic that are shuttle's inside [`explore`] and std's elsewhere, so that unit tests and
 //! models run in one binary without a cfg.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{self, Ordering};
 use std::sync::{LockResult, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,36 @@ pub(crate) enum Guard<'a, T> {
 pub(crate) enum Condvar {
     Std(std::sync::Condvar),
     Model(shuttle::sync::Condvar),
+}
+
+#[derive(Debug)]
+pub(crate) enum AtomicU64 {
+    Std(atomic::AtomicU64),
+    Model(shuttle::sync::atomic::AtomicU64),
+}
+
+impl AtomicU64 {
+    pub(crate) fn new(value: u64) -> Self {
+        if MODELLED.get() {
+            Self::Model(shuttle::sync::atomic::AtomicU64::new(value))
+        } else {
+            Self::Std(atomic::AtomicU64::new(value))
+        }
+    }
+
+    pub(crate) fn load(&self, ordering: Ordering) -> u64 {
+        match self {
+            Self::Std(word) => word.load(ordering),
+            Self::Model(word) => word.load(ordering),
+        }
+    }
+
+    pub(crate) fn store(&self, value: u64, ordering: Ordering) {
+        match self {
+            Self::Std(word) => word.store(value, ordering),
+            Self::Model(word) => word.store(value, ordering),
+        }
+    }
 }
 
 impl<T> Mutex<T> {

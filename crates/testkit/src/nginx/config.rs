@@ -7,9 +7,11 @@ pub(super) const INDEX: &str = "<!doctype html>\n<html lang=\"en\">\n\
     </body>\n</html>\n";
 
 /// All paths are relative to the directory given by `-p`.
-pub(super) fn text(http: u16, https: u16, root: bool) -> String {
+pub(super) fn text(http: u16, https: u16, protocols: &str, asks_clients: bool, root: bool) -> String {
     // Workers become `nobody` otherwise, who may not enter our directory; without root the line only warns.
     let user = if root { "user root;" } else { "" };
+    let clients =
+        if asks_clients { "ssl_verify_client on;\n        ssl_client_certificate clients.pem;" } else { "" };
     format!(
         r#"{user}
 worker_processes 1;
@@ -25,7 +27,9 @@ http {{
     types {{ text/html html; }}
     default_type application/octet-stream;
     log_format plain '$connection $connection_requests $request_method $request_uri $status';
+    log_format tls '$ssl_protocol $ssl_session_reused $ssl_client_verify $ssl_client_s_dn';
     access_log access.log plain;
+    access_log tls.log tls;
     sendfile on;
     tcp_nopush on;
     keepalive_timeout 75s;
@@ -36,7 +40,9 @@ http {{
         server_name localhost;
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_protocols {protocols};
+        ssl_session_cache shared:sessions:1m;
+        {clients}
         root html;
         client_max_body_size 64m;
 

@@ -1,0 +1,43 @@
+//! What a call passed on its way, and what it learns of a response.
+
+use url::Url;
+use wire::ResponseHead;
+
+use crate::error::Attempts;
+
+/// What is known of a response besides its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The connection was idle before the request.
+    pub is_reused: bool,
+    /// The request was sent to its end.
+    pub is_sent: bool,
+}
+
+impl Answered {
+    /// States the facts.
+    #[must_use]
+    pub fn new(is_reused: bool, is_sent: bool) -> Self {
+        Self { is_reused, is_sent }
+    }
+}
+
+/// The way of a call to its response.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    /// The URL that answered; none where no URL was asked for.
+    pub(crate) url: Option<Url>,
+    pub(crate) history: Vec<Passed>,
+    pub(crate) attempts: Attempts,
+}
+
+/// A response on the way: a redirect that was followed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Passed {
+    /// The URL that answered so.
+    pub url: Url,
+    /// Its head.
+    pub head: ResponseHead,
+}
