@@ -149,7 +149,7 @@ impl Entry {
         CookieName { host_only, ..CookieName::new(self.domain(), self.path(), self.name()) }
     }
 
-    /// Returns the cookie as `cookie_store` knows it.
+    /// Returns the cookie as `cookie_store` knows it. Unlike this type, that one shows the value in its `Debug`.
     #[must_use]
     pub fn cookie(&self) -> &Cookie<'static> {
         &self.cookie
