@@ -31,8 +31,9 @@ pub struct BreakerConfig {
     #[doc(alias = "FailureRatio")]
     #[doc(alias = "failureRateThreshold")]
     pub failure_permille: Option<u16>,
-    /// How far above the limit a rate must lie, as the square of the number of standard deviations; 4 by default, two
-    /// deviations. Zero compares the bare ratio, with `>`, as other libraries do: it trips by chance.
+    /// How far above the limit a rate must lie, as the square of the number of standard deviations; 9 by default, three
+    /// deviations: the rate is looked at with every failure, and with two a server that fails two calls of five would be
+    /// cut off by chance once in a while. Zero compares the bare ratio, with `>`, as other libraries do: it trips by chance.
     pub z_squared: u16,
     /// How many failures in a row open it; 16, or 5 in little traffic, over at least 1 s by default.
     pub consecutive: Option<ConsecutiveFailures>,
@@ -145,7 +146,7 @@ impl Default for BreakerConfig {
             window: WindowKind::Time { buckets: NonZeroU8::MIN.saturating_add(9), width: second },
             min_calls: 10,
             failure_permille: Some(500),
-            z_squared: 4,
+            z_squared: 9,
             consecutive: Some(ConsecutiveFailures {
                 count: NonZeroU32::MIN.saturating_add(15),
                 sparse: NonZeroU32::MIN.saturating_add(4),

@@ -4,7 +4,7 @@
 ///
 /// A limit on the bare ratio trips by chance when calls are few or the true rate is near the limit. The score test
 /// asks how far `hits` lie above what the limit leads to expect, measured in the deviation that chance gives. With
-/// four as the square (two deviations) and 500 permille that is 15 of 20, 33 of 50, 60 of 100, 532 of 1000; zero gives
+/// nine as the square (three deviations) and 500 permille that is 17 of 20, 36 of 50, 65 of 100, 548 of 1000; zero gives
 /// the bare ratio. Whole numbers throughout: no rounding decides.
 pub(super) fn exceeds(hits: u64, calls: u64, permille: u16, z_squared: u16) -> bool {
     let (hits, calls, limit) = (u128::from(hits), u128::from(calls), u128::from(permille.min(1000)));
@@ -30,6 +30,11 @@ mod tests {
         check(50, 4, 33);
         check(100, 4, 60);
         check(1000, 4, 532);
+        check(10, 9, 10);
+        check(20, 9, 17);
+        check(50, 9, 36);
+        check(100, 9, 65);
+        check(1000, 9, 548);
         check(10, 0, 6);
         check(100, 0, 51);
     }

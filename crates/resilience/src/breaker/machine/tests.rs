@@ -79,7 +79,7 @@ fn rules_open_as_soon_as_they_may() {
     }
     use Cause::{ConsecutiveFailures as Row, FailureRate as Rate};
     // After healthy traffic at so many calls a second: little traffic is judged by five in a row.
-    check(defaults(), 10, 1, Some((9, Rate)));
+    check(defaults(), 10, 1, Some((10, Rate)));
     check(BreakerConfig { min_calls: 11, ..defaults() }, 10, 1, Some((5, Row)));
     check(defaults(), 50, 5, Some((16, Row)));
     check(defaults(), 100, 10, Some((16, Row)));
@@ -124,7 +124,7 @@ fn a_success_ends_a_row() {
 #[test]
 fn slow_calls_open_even_if_they_succeed() {
     let rule = SlowCalls { longer_than: 100 * MS, permille: 500 };
-    let mut bench = Bench::new(BreakerConfig { slow_calls: Some(rule), ..defaults() });
+    let mut bench = Bench::new(BreakerConfig { slow_calls: Some(rule), z_squared: 4, ..defaults() });
     let mut settle = |took: Duration| {
         let generation = bench.admit();
         let started = bench.now;
@@ -143,7 +143,7 @@ fn slow_calls_open_even_if_they_succeed() {
 #[test]
 fn a_slow_probe_speaks_against_closing() {
     let rule = SlowCalls { longer_than: 100 * MS, permille: 500 };
-    let mut bench = Bench::new(BreakerConfig { slow_calls: Some(rule), ..defaults() });
+    let mut bench = Bench::new(BreakerConfig { slow_calls: Some(rule), z_squared: 4, ..defaults() });
     let generation = bench.half_open();
     let transition =
         bench.machine.settle(generation, bench.now, bench.now + SECOND, Outcome::Success).unwrap();
