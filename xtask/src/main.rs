@@ -21,6 +21,8 @@ Usage: cargo xtask COMMAND
   tidy      the house rules that the compiler does not know: layers, pure modules, file sizes, documents
   bench wire|cookies
             instructions and allocations of a layer against their budgets; needs valgrind
+  bench resilience
+            the cost of a healthy call beside other crates, and what policies do to servers that fail
   fuzz [TARGET SECONDS]
             one fuzz target for so long, or the list of targets; needs cargo-fuzz
   interop   the client and its files against real programs on loopback (nginx, curl, Python)

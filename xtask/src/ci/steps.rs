@@ -47,7 +47,7 @@ const LAYERS: &[&str] = &["wire", "conn", "cookies", "resilience", "http-client"
 
 pub(super) const BENCH: Step = Step {
     name: "bench",
-    about: "instructions and allocations of wire and cookies against their budgets",
+    about: "what the layers cost, against their budgets",
     run: |workspace| bench::run(workspace, None),
 };
 
