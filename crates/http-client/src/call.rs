@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use conn::{CancelToken, Origin, Route, Timeouts};
+use conn::{CancelToken, Cancelled, Origin, Route, Timeouts};
 use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
 use wire::{Exchange, Headers, Method, RequestHead, ResponseHead, StatusCode};
 
@@ -343,6 +343,11 @@ impl Call {
 
     fn safety(&self) -> ReplaySafety {
         retry::safety(&self.request.method, &self.request.headers, self.request.idempotent)
+    }
+
+    /// Ends a call that was cancelled while it waited for its next attempt.
+    pub(crate) fn cancelled(&self) -> Error {
+        self.failed(Error::new(ErrorKind::Cancelled, Cancelled))
     }
 
     /// Gives the way to the response away.

@@ -47,7 +47,9 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
                 let clock = &shared.config.clock;
                 let time = until.saturating_duration_since(clock.now());
                 debug!(?time, "waiting before the next attempt");
-                clock.sleep(time, call.cancel()).map_err(|cancelled| Error::transport(cancelled.into()))?;
+                if clock.sleep(time, call.cancel()).is_err() {
+                    return Err(call.cancelled());
+                }
             }
             Step::Fail(error) => return Err(error),
             // A call is done only after its response left this function.

@@ -184,6 +184,22 @@ fn a_call_that_waits_can_be_cancelled() {
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     drop(client);
     let _ = stage.peer.finish();
+
+    // In the midst of the wait, for real.
+    let listener = testkit::peer::ScriptedListener::start(vec![
+        Script::new().expect_head().reply(status(503, "Retry-After: 9\r\n")),
+    ]);
+    let client = Client::with_config(ClientConfig::standard()).unwrap();
+    let token = CancelToken::new();
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            token.cancel();
+        });
+        client.get(format!("http://{}/", listener.addr())).cancelled_by(&token).send().unwrap_err()
+    });
+    assert_eq!((error.kind(), codes(error.attempts())), (ErrorKind::Cancelled, vec![Ok(503)]));
+    assert!(error.to_string().starts_with("GET http://127.0.0.1:"), "{error}");
 }
 
 #[test]
