@@ -16,6 +16,7 @@ use crate::driver::{self, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::hosts::{HostState, Hosts};
 use crate::lease::Depot;
+use crate::policy::auth;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::request::{IntoUrl, Request};
@@ -78,6 +79,26 @@ impl Client {
     /// Begins a POST request.
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
         self.request(Method::POST, url)
+    }
+
+    /// Begins a HEAD request: the response has no content.
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Begins a PUT request.
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::PUT, url)
+    }
+
+    /// Begins a PATCH request.
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Begins a DELETE request.
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+        self.request(Method::DELETE, url)
     }
 
     /// Begins a request with any method, given as a [`Method`] or its name.
@@ -160,6 +181,50 @@ impl RequestBuilder<'_> {
     /// Adds a field line.
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.with(|request| Ok(request.headers.append(name, value)?))
+    }
+
+    /// Appends names and values to the query of the URL, percent-encoded as forms are.
+    ///
+    /// ```
+    /// let client = http_client::Client::new();
+    /// let request = client.get("http://example.com/?a=1").query([("q", "salt & pepper"), ("page", "2")]).build()?;
+    /// assert_eq!(request.url.query(), Some("a=1&q=salt+%26+pepper&page=2"));
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn query<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.with(|request| {
+            request.url.query_pairs_mut().extend_pairs(pairs);
+            Ok(())
+        })
+    }
+
+    /// Sets the content to a form, `application/x-www-form-urlencoded`, and says so unless a `Content-Type` is there.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// client.post("https://example.com/login").form([("user", "Ida"), ("password", "lantern")]).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.with(|request| {
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            request.body = form.into();
+            if !request.headers.contains("content-type") {
+                request.headers.append("Content-Type", "application/x-www-form-urlencoded")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets `Authorization` to a user and a password in the clear (RFC 7617): for `https` only, unless the way is trusted.
+    /// It stays at the origin of the request when a redirect leaves it.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        self.with(|request| Ok(request.headers.set("Authorization", auth::basic(user, password)?)?))
+    }
+
+    /// Sets `Authorization` to a bearer token (RFC 6750). It stays at the origin of the request when a redirect leaves it.
+    pub fn bearer_auth(self, token: &str) -> Self {
+        self.with(|request| Ok(request.headers.set("Authorization", format!("Bearer {token}"))?))
     }
 
     /// Sets the content: bytes, text, a [`File`](std::fs::File), or a [`Body`] made of a reader.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use conn::{CancelToken, DialTimings, PeerFacts, Phase, Registration, Route, TimedOut, Transport};
 use tracing::debug;
+use url::Url;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
 
 use crate::call::Answered;
@@ -118,6 +119,16 @@ impl Link {
             Framing::Empty => Some(0),
             _ => None,
         }
+    }
+
+    /// Returns the method of the current request.
+    pub(crate) fn method(&self) -> &Method {
+        &self.label.method
+    }
+
+    /// Returns the URL of the current request, if its target belongs to one.
+    pub(crate) fn asked_url(&self) -> Option<Url> {
+        prepare::url(self.label.route.as_ref()?.origin(), &self.label.target)
     }
 
     /// Returns the target of the current request.

@@ -1,5 +1,6 @@
 //! The rules of a call, each a pure function.
 
+pub(crate) mod auth;
 pub(crate) mod deadlines;
 pub(crate) mod keep_alive;
 pub(crate) mod prepare;

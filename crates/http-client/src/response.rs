@@ -9,10 +9,12 @@ use url::Url;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
 use crate::call::{Passed, Trail};
+use crate::config::RedirectPolicy;
 use crate::error::{AttemptInfo, Error, ErrorKind};
 use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
+use crate::policy::redirect::{Asked, NotFollowed, Redirect, redirect};
 
 /// A response: the head is here, the content is read as it comes.
 ///
@@ -54,6 +56,31 @@ impl<'c> Response<'c> {
     #[must_use]
     pub fn history(&self) -> &[Passed] {
         &self.trail.history
+    }
+
+    /// Judges by a policy whether the response is a redirect, and where it would lead: for a
+    /// [`Connection`](crate::Connection), which follows none, or a client that is told not to.
+    ///
+    /// ```no_run
+    /// use http_client::{Connection, Redirect, RedirectPolicy};
+    ///
+    /// let mut conn = Connection::https("example.com")?;
+    /// conn.request("GET", "/old")?;
+    /// let response = conn.response()?;
+    /// if let Redirect::Follow(hop) = response.redirect(&RedirectPolicy::default()) {
+    ///     println!("{} {}", hop.method, hop.url);
+    /// }
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn redirect(&self, policy: &RedirectPolicy) -> Redirect {
+        let asked = self.lease.asked_url();
+        let Some(url) = self.trail.url.as_ref().or(asked.as_ref()) else {
+            return Redirect::Deliver(NotFollowed::NoRedirect);
+        };
+        let followed = u32::try_from(self.trail.history.len()).unwrap_or(u32::MAX);
+        let asked = Asked { method: self.lease.method(), url, is_replayable: true, followed };
+        redirect(asked, self.status(), self.headers().get("location"), policy)
     }
 
     /// Lists what the call tried, in order, the attempt that answered last; empty for a

@@ -173,6 +173,7 @@ pub(super) const LAYERS: &[Layer] = &[
             pure(1, "multipart", &[]),
             pure(1, "hosts", &[]),
             pure(2, "policy", &[]),
+            pure(2, "policy::auth", &[]),
             pure(2, "policy::deadlines", &[]),
             pure(2, "policy::keep_alive", &[]),
             pure(2, "policy::prepare", &[]),
