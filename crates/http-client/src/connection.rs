@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conn::{Connect, ConnectRequest, Origin, PeerFacts, Route};
 use tracing::debug;
@@ -253,6 +254,19 @@ impl Connection {
     /// # Errors
     /// No request was sent, the peer breaks the protocol, the connection breaks, or a deadline passes.
     pub fn response(&mut self) -> Result<Response<'_>, Error> {
+        self.await_response(self.deadlines)
+    }
+
+    /// As [`response`](Self::response), but waits for the head no longer than `timeout`, in place of
+    /// [`Timeouts::response`](crate::Timeouts::response). Whoever sets a total keeps it.
+    ///
+    /// # Errors
+    /// As [`response`](Self::response).
+    pub fn response_within(&mut self, timeout: Duration) -> Result<Response<'_>, Error> {
+        self.await_response(self.deadlines.with_response(timeout))
+    }
+
+    fn await_response(&mut self, deadlines: Deadlines) -> Result<Response<'_>, Error> {
         match self.state {
             State::Sending => self.finish()?,
             State::Awaiting => {}
@@ -261,7 +275,7 @@ impl Connection {
         }
         let clock = Arc::clone(&self.config.clock);
         self.state = State::Idle;
-        self.link.receive_head(&self.deadlines, &*clock)?;
+        self.link.receive_head(&deadlines, &*clock)?;
         self.state = State::Answered;
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());

@@ -82,3 +82,19 @@ fn a_request_has_timeouts_of_its_own() {
     assert_eq!((error.limit(), stage.clock.elapsed()), (Some(Limit::Total), ms(1000)));
     stage.finish();
 }
+
+#[test]
+fn one_response_has_a_timeout_of_its_own() {
+    let slow = || Script::new().expect(get("/")).stall(ms(2000)).reply("HTTP/1.1 204 \r\n\r\n");
+    let mut stage = stage([slow(), slow()]);
+    stage.config.timeouts.response = Some(ms(1000));
+    let mut connection = stage.connection();
+    connection.request("GET", "/").unwrap();
+    assert_eq!(connection.response_within(ms(3000)).unwrap().status().as_u16(), 204);
+    connection.close().unwrap();
+    connection.request("GET", "/").unwrap();
+    let error = connection.response_within(ms(500)).unwrap_err();
+    assert_eq!((error.limit(), stage.clock.elapsed()), (Some(Limit::Response), ms(2500)));
+    drop(connection);
+    stage.finish();
+}

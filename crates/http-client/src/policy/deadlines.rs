@@ -21,6 +21,13 @@ impl Deadlines {
         Self { timeouts, outer: total.min(attempt) }
     }
 
+    /// Allows another time for the response head.
+    #[must_use]
+    pub(crate) fn with_response(mut self, allowed: Duration) -> Self {
+        self.timeouts.response = Some(allowed);
+        self
+    }
+
     /// Allows no more than `time` for all that follows.
     #[must_use]
     pub(crate) fn briefly(self, now: Instant, time: Duration) -> Self {
