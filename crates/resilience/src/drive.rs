@@ -237,14 +237,16 @@ impl<S: Borrow<Stack>> Drive<S> {
         };
         if let Some(limiter) = &stack.limiter {
             let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now));
-            let most = left.min(stack.max_limiter_wait);
+            // A pause of the server's can send those who wait to the end of the queue: the limit is on the whole wait.
+            let waited = now.saturating_duration_since(*held.limited_since.get_or_insert(now));
+            let most = left.min(stack.max_limiter_wait.saturating_sub(waited));
             if held.reservation.is_none() {
                 match limiter.reserve(now, 1, most) {
                     Ok(reservation) => held.reservation = Some(reservation),
                     Err(limited) => return give_up(GiveUp::RateLimited { wait: limited.wait }),
                 }
             }
-            let ready = held.reservation.as_ref().map_or(now, Reservation::ready_at);
+            let ready = held.reservation.as_mut().map_or(now, Reservation::ready_at);
             let wait = ready.saturating_duration_since(now);
             if wait > most || deadline.is_some_and(|deadline| ready >= deadline) {
                 return give_up(GiveUp::RateLimited { wait });
@@ -293,7 +295,7 @@ impl<S: Borrow<Stack>> Drive<S> {
         match self.state.on_failure(&stack.retry, failure, now, stack.budget.as_ref(), &stack.rng) {
             Decision::GiveUp(reason) => Phase::Finished(Err(reason)),
             Decision::Retry { after, token, .. } => {
-                let held = Held { token, reservation: None };
+                let held = Held { token, ..Held::default() };
                 Phase::Sleeping { until: later(now, after), pause: Pause::Backoff, held }
             }
         }
@@ -317,6 +319,8 @@ enum Phase {
 struct Held {
     token: Option<Token>,
     reservation: Option<Reservation>,
+    /// Since when this attempt has waited for the rate limit.
+    limited_since: Option<Instant>,
 }
 
 #[cfg(test)]

@@ -107,11 +107,15 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Tells when the call may begin. It can move on while one waits, if the server asks to wait.
+    /// Tells when the call may begin: ask again when that time has come.
+    ///
+    /// If the server has asked to wait for longer by then, the slots are given up for the next that are free after its
+    /// pause. So those who waited do not all begin at its end.
     #[must_use]
-    pub fn ready_at(&self) -> Instant {
-        let closed_until = self.limiter.0.with(|gcra| gcra.closed_until);
-        closed_until.map_or(self.taken.ready, |until| until.max(self.taken.ready))
+    pub fn ready_at(&mut self) -> Instant {
+        let taken = self.taken;
+        self.taken = self.limiter.0.with(|gcra| gcra.take_again(taken));
+        self.taken.ready
     }
 
     /// Keeps the slots for good: the call begins.
@@ -146,6 +150,7 @@ const MOST_HOLES: usize = 256;
 /// What was taken: when it is ready, and what it did to the arrival time.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
+    slots: u32,
     ready: Instant,
     before: Option<Instant>,
     after: Option<Instant>,
@@ -171,7 +176,19 @@ impl Gcra {
         }
         let before = self.arrival;
         self.arrival = Some(later(later(now, ahead), cost));
-        Ok(Taken { ready: later(now, wait), before, after: self.arrival })
+        Ok(Taken { slots, ready: later(now, wait), before, after: self.arrival })
+    }
+
+    /// Exchanges what a pause has overtaken. The old slots stay empty: they lay in the pause.
+    fn take_again(&mut self, taken: Taken) -> Taken {
+        let Some(until) = self.closed_until.filter(|until| taken.ready < *until) else { return taken };
+        let before = self.arrival;
+        let cost = self.spacing.saturating_mul(taken.slots);
+        let room = self.spacing.saturating_mul(self.burst);
+        let after = later(before.unwrap_or(until), cost);
+        self.arrival = Some(after);
+        let ready = after.checked_sub(room).map_or(until, |ready| ready.max(until));
+        Taken { ready, before, after: self.arrival, ..taken }
     }
 
     fn give_back(&mut self, taken: Taken) {

@@ -35,7 +35,7 @@ pub struct Stack {
     /// How many calls may run at a time. A call that finds no place gives up; to queue for one, take a slot around the
     /// whole call by [`Bulkhead::enter`].
     pub bulkhead: Option<Bulkhead>,
-    /// How long a call may wait for the limiter; 5 s by default.
+    /// How long an attempt may wait for the limiter, with all pauses that come in between; 5 s by default.
     pub max_limiter_wait: Duration,
     /// Where jitter comes from.
     pub rng: SharedRng,

@@ -154,6 +154,24 @@ fn each_attempt_uses_up_a_slot_of_the_rate() {
 }
 
 #[test]
+fn a_pause_that_comes_while_one_waits_counts_as_the_same_wait() {
+    let (stack, now) = (stack(), Instant::now());
+    let limiter = stack.limiter.as_ref().unwrap();
+    limiter.try_acquire(now, 3).unwrap();
+    let (mut first, mut second) = (begin(&stack, now), begin(&stack, now));
+    let limited = |until| Step::Sleep { until, pause: Pause::RateLimit };
+    assert_eq!(first.next(now), limited(now + 100 * MS));
+    assert_eq!(second.next(now), limited(now + 200 * MS));
+    limiter.penalize(now + 4900 * MS);
+    assert_eq!(first.next(now + 100 * MS), limited(now + 4900 * MS));
+    assert_eq!(second.next(now + 200 * MS), limited(now + 5000 * MS));
+    // The second has waited for its five seconds when the server asks again.
+    attempt(&mut first, now + 4900 * MS);
+    limiter.penalize(now + 5050 * MS);
+    assert!(matches!(gave_up(&mut second, now + 5000 * MS), GiveUp::RateLimited { .. }));
+}
+
+#[test]
 fn limits_that_cannot_be_kept_end_the_call() {
     let (stack, now) = (stack(), Instant::now());
     stack.limiter.as_ref().unwrap().penalize(now + 5001 * MS);

@@ -38,7 +38,7 @@ fn slots_are_taken_together_or_not_at_all() {
 fn a_reservation_that_is_dropped_gives_its_slot_back() {
     let (limiter, now) = (limiter(10, 1), Instant::now());
     limiter.reserve(now, 1, Duration::ZERO).unwrap().redeem();
-    let second = limiter.reserve(now, 1, 100 * MS).unwrap();
+    let mut second = limiter.reserve(now, 1, 100 * MS).unwrap();
     assert_eq!(second.ready_at(), now + 100 * MS);
     assert_eq!(limiter.reserve(now, 1, 100 * MS).unwrap_err(), RateLimited { wait: 200 * MS });
     drop(second);
@@ -49,7 +49,7 @@ fn a_reservation_that_is_dropped_gives_its_slot_back() {
 fn a_slot_in_the_middle_stays_empty() {
     let (limiter, now) = (limiter(10, 1), Instant::now());
     let first = limiter.reserve(now, 1, Duration::ZERO).unwrap();
-    let second = limiter.reserve(now, 1, 100 * MS).unwrap();
+    let mut second = limiter.reserve(now, 1, 100 * MS).unwrap();
     drop(first);
     assert_eq!(second.ready_at(), now + 100 * MS);
     assert_eq!(waits(&limiter, now), 200);
@@ -60,15 +60,29 @@ fn a_slot_in_the_middle_stays_empty() {
 #[test]
 fn a_penalty_holds_for_all_and_calls_resume_one_by_one() {
     let (limiter, now) = (limiter(10, 5), Instant::now());
-    let reserved = limiter.reserve(now, 1, Duration::ZERO).unwrap();
+    let mut reserved = limiter.reserve(now, 1, Duration::ZERO).unwrap();
     limiter.penalize(now + 2000 * MS);
     limiter.penalize(now + 1000 * MS);
     assert_eq!(reserved.ready_at(), now + 2000 * MS);
-    assert_eq!(waits(&limiter, now), 2000);
+    assert_eq!(waits(&limiter, now), 2100, "behind the one that waits already");
     drop(reserved);
     assert_eq!(waits(&limiter, now + 1999 * MS), 1, "what is given back opens nothing early");
     let after: Vec<u128> = (0..4).map(|_| waits(&limiter, now + 2000 * MS)).collect();
     assert_eq!(after, [0, 100, 100, 100]);
+}
+
+#[test]
+fn those_who_waited_for_a_slot_do_not_all_begin_at_the_end_of_a_pause() {
+    let (limiter, now) = (limiter(10, 2), Instant::now());
+    let mut reserved: Vec<_> = (0..6).map(|_| limiter.reserve(now, 1, 1000 * MS).unwrap()).collect();
+    let ready = |reserved: &mut [Reservation]| -> Vec<u128> {
+        reserved.iter_mut().map(|reservation| (reservation.ready_at() - now).as_millis()).collect()
+    };
+    assert_eq!(ready(&mut reserved), [0, 0, 100, 200, 300, 400]);
+    // The last keeps its slot, which lies behind the pause.
+    limiter.penalize(now + 400 * MS);
+    assert_eq!(ready(&mut reserved), [500, 600, 700, 800, 900, 400]);
+    assert_eq!(ready(&mut reserved), [500, 600, 700, 800, 900, 400], "once is enough");
 }
 
 #[test]
@@ -103,7 +117,7 @@ proptest! {
             latest = latest.max(at);
             let now = base + Duration::from_millis(at.unsigned_abs());
             match kind {
-                0 => if let Ok(reservation) = limiter.reserve(now, slots, Duration::from_secs(1)) {
+                0 => if let Ok(mut reservation) = limiter.reserve(now, slots, Duration::from_secs(1)) {
                     prop_assert!(reservation.ready_at() <= now + Duration::from_secs(1));
                     begun.push((reservation.ready_at(), slots));
                     reservation.redeem();
@@ -116,6 +130,39 @@ proptest! {
             }
         }
         begun.sort_unstable();
+        for (i, from) in begun.iter().enumerate() {
+            let mut sum = 0;
+            for to in &begun[i..] {
+                sum += to.1;
+                let stretch = (to.0 - from.0).as_nanos();
+                let allowed = u128::from(burst) * 1_000_000_000 + stretch * u128::from(per_second);
+                prop_assert!(u128::from(sum) * 1_000_000_000 <= allowed + 1);
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whoever reserved before a pause or in it, nobody begins before its end, and all keep to the rate after it.
+    #[test]
+    fn the_rate_holds_after_a_pause(
+        per_second in 1_u32..50, burst in 1_u32..10, pauses in proptest::collection::vec(1_u64..3000, 1..4),
+        reservations in proptest::collection::vec((0_u64..50, 1_u32..3), 1..60),
+    ) {
+        let (limiter, base) = (limiter(per_second, burst), Instant::now());
+        let (mut now, mut held) = (base, Vec::new());
+        let mut until = base;
+        for (n, (step, slots)) in reservations.into_iter().enumerate() {
+            now += Duration::from_millis(step);
+            held.extend(limiter.reserve(now, slots.min(burst), Duration::MAX).ok().map(|taken| (taken, slots.min(burst))));
+            if let Some(pause) = pauses.get(n / 7).filter(|_| n % 7 == 3) {
+                until = until.max(now + Duration::from_millis(*pause));
+                limiter.penalize(now + Duration::from_millis(*pause));
+            }
+        }
+        let mut begun: Vec<_> = held.iter_mut().map(|(taken, slots)| (taken.ready_at(), *slots)).collect();
+        begun.sort_unstable();
+        prop_assert!(begun[0].0 >= until);
         for (i, from) in begun.iter().enumerate() {
             let mut sum = 0;
             for to in &begun[i..] {
