@@ -1,4 +1,4 @@
-//! Further scenarios: servers that ask to wait, clocks that jump, probes that get lost, callers that give up, crawls, hedges and
+//! Further scenarios: waits beyond the deadline, clocks that jump, probes that get lost, callers that give up, crawls, hedges and
 //! layers. Time is simulated throughout.
 #![allow(
     clippy::unwrap_used,
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use resilience::{
     Backoff, BreakerConfig, BreakerState, CircuitBreaker, Drive, Entropy, Failure, FailureClass, GiveUp,
-    HedgePolicy, HedgeState, HedgeStep, HedgeVerdict, Operation, Outcome, RateLimiter, Registry,
-    RegistryConfig, RetryBudget, RetryPolicy, SharedRng, Stack, Step, Verdict,
+    HedgePolicy, HedgeState, HedgeStep, HedgeVerdict, Operation, Outcome, Registry, RegistryConfig,
+    RetryBudget, SharedRng, Stack, Step, Verdict,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -44,35 +44,6 @@ fn call(
             Step::Finished(result) => return (now, result),
         }
     }
-}
-
-#[test]
-fn j_what_one_call_is_told_holds_for_all_and_none_comes_too_early() {
-    // 50 calls a second; the server asks half of those that come to stay away for five seconds.
-    let mut stack = Stack::bare(SharedRng::seeded(1));
-    stack.limiter = Some(RateLimiter::per_second(count(50), count(5)));
-    stack.max_limiter_wait = 60 * S;
-    stack.retry = RetryPolicy::default();
-    let (base, rng) = (Instant::now(), SharedRng::seeded(2));
-    let (mut now, mut closed_until, mut early, mut requests, mut asked) = (base, base, 0, 0, 0);
-    for _ in 0..200 {
-        (now, _) = call(&stack, Operation::idempotent(), now, |at| {
-            requests += 1;
-            early += u32::from(at < closed_until);
-            if rng.next_u64() % 2 == 0 {
-                asked += 1;
-                closed_until = closed_until.max(at + 5 * S);
-                let failure = Failure::new(FailureClass::Throttled).after(5 * S);
-                return (20 * MS, Verdict::Failed(failure, Outcome::Success));
-            }
-            (20 * MS, Verdict::DONE)
-        });
-    }
-    assert!(asked > 50, "{asked}");
-    assert_eq!(early, 0, "nobody comes before the time that was asked for");
-    // A slot each 20 ms outside of the pauses.
-    let allowed = (now - base).saturating_sub(5 * S * asked).as_millis() / 20 + u128::from(asked) + 5;
-    assert!(f64::from(requests) <= 1.05 * allowed as f64, "{requests} of {allowed}");
 }
 
 #[test]
@@ -123,28 +94,52 @@ fn m_a_probe_that_is_lost_holds_nobody_for_longer_than_the_probe_timeout() {
     }
     let rejected = breaker.try_acquire(now).unwrap_err();
     now += rejected.retry_after.unwrap();
-    // The caller hangs for ten minutes and never settles it.
-    std::mem::forget(breaker.try_acquire(now).unwrap());
-    let lost = now;
+    // The caller hangs for ten minutes.
+    let hung = breaker.try_acquire(now).unwrap();
+    let (lost, round_trip) = (now, 20 * MS);
+    let mut first = None;
     while breaker.state() != BreakerState::Closed {
-        now += 20 * MS;
+        now += round_trip;
         if let Ok(permit) = breaker.try_acquire(now) {
+            first.get_or_insert(now);
             permit.success(now);
         }
-        assert!(now < lost + config.probe_timeout + 5 * S, "service does not resume");
+        assert!(now <= lost + config.probe_timeout + S, "service does not resume");
     }
+    assert!(first.unwrap() <= lost + config.probe_timeout + round_trip);
+    // What it says then is of the past.
+    assert_eq!(hung.failure(lost + 600 * S), None);
+    assert_eq!(breaker.snapshot(now).stale, 1);
 }
 
 #[test]
-fn n_callers_who_give_up_do_not_open_a_breaker() {
-    let stack = Stack::standard(SharedRng::seeded(1));
-    let (mut now, rng) = (Instant::now(), SharedRng::seeded(3));
-    for _ in 0..5000 {
-        let verdict = if rng.next_u64() % 2 == 0 { Verdict::Cancelled } else { Verdict::DONE };
-        (now, _) = call(&stack, Operation::idempotent(), now, |_| (20 * MS, verdict));
+fn n_callers_who_give_up_neither_open_a_breaker_nor_close_one() {
+    let (stack, rng) = (Stack::standard(SharedRng::seeded(1)), SharedRng::seeded(3));
+    let breaker = stack.breaker.as_ref().unwrap();
+    let mut now = Instant::now();
+    let mut calls = |count: u32, verdict: Verdict| {
+        for _ in 0..count {
+            let verdict = if rng.next_u64() % 2 == 0 { Verdict::Cancelled } else { verdict };
+            (now, _) = call(&stack, Operation::idempotent(), now, |_| (20 * MS, verdict));
+        }
+        breaker.snapshot(now)
+    };
+    let well = calls(5000, Verdict::DONE);
+    assert_eq!((well.state, well.counts.failures), (BreakerState::Closed, 0));
+    // The other half decides as it would alone: a row of failures opens, a row of successes closes.
+    let ill = calls(400, Verdict::Failed(Failure::new(FailureClass::Permanent), Outcome::FAILURE));
+    assert_eq!(ill.state, BreakerState::Open);
+    now = ill.open_until.unwrap();
+    let probe = |verdict| call(&stack, Operation::idempotent(), now, |_| (MS, verdict));
+    for _ in 0..100 {
+        let _ = probe(Verdict::Cancelled);
     }
-    let snapshot = stack.breaker.as_ref().unwrap().snapshot(now);
-    assert_eq!((snapshot.state, snapshot.counts.failures), (BreakerState::Closed, 0));
+    let probing = breaker.snapshot(now);
+    assert_eq!((probing.state, probing.probe_limit, probing.probes), (BreakerState::HalfOpen, 1, 0));
+    for _ in 0..16 {
+        let _ = probe(Verdict::DONE);
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
@@ -169,7 +164,7 @@ fn p_a_crawl_of_ten_thousand_hosts_keeps_to_its_bound_and_to_what_is_open() {
     let mut config = RegistryConfig::default();
     config.max_entries = 500;
     let registry = Registry::new(config);
-    let mut now = Instant::now();
+    let (mut now, mut most) = (Instant::now(), 0);
     let make = || CircuitBreaker::classic(count(1), 3600 * S);
     for host in 0..100_u32 {
         registry.get_or_insert_with(&host, now, make).try_acquire(now).unwrap().failure(now);
@@ -178,8 +173,10 @@ fn p_a_crawl_of_ten_thousand_hosts_keeps_to_its_bound_and_to_what_is_open() {
         let breaker = registry.get_or_insert_with(&host, now, make);
         breaker.try_acquire(now).unwrap().success(now);
         now += 10 * MS;
-        assert!(registry.len() <= 1000, "{}", registry.len());
+        most = most.max(registry.len());
     }
+    // Full of breakers that have seen calls, it makes room up to twice before it gives one of them up.
+    assert!(most <= 2 * config.max_entries, "{most}");
     let open = (0..100_u32)
         .filter(|host| registry.get(host, now).is_some_and(|breaker| breaker.state() == BreakerState::Open));
     assert_eq!(open.count(), 100, "an open breaker is never evicted");

@@ -42,6 +42,8 @@ pub struct History {
     pub calls: Vec<Record>,
     /// When each attempt began.
     pub attempts: Vec<Duration>,
+    /// What clients heard, and when.
+    pub answers: Vec<(Duration, Answer)>,
     pub fault: (Duration, Duration),
     pub end: Duration,
 }
@@ -63,8 +65,13 @@ struct Running {
 /// Plays a setting under a policy.
 pub fn play(mut setting: Setting, policy: &mut dyn Policy, seed: u64) -> History {
     let (rng, base) = (SharedRng::seeded(seed), Instant::now());
-    let mut history =
-        History { calls: Vec::new(), attempts: Vec::new(), fault: setting.fault, end: setting.end };
+    let mut history = History {
+        calls: Vec::new(),
+        attempts: Vec::new(),
+        answers: Vec::new(),
+        fault: setting.fault,
+        end: setting.end,
+    };
     let mut running: Vec<Option<Running>> = Vec::new();
     let mut queue = Queue::default();
     for client in 0..setting.clients {
@@ -90,6 +97,7 @@ pub fn play(mut setting: Setting, policy: &mut dyn Policy, seed: u64) -> History
                     continue;
                 };
                 history.calls[id].succeeded |= answer == Answer::Good;
+                history.answers.push((at, answer));
                 call.call.report(answer, now);
                 id
             }
@@ -128,6 +136,7 @@ impl History {
         self.goodput_of(|_| true)
     }
 
+    /// The same, of some calls.
     pub fn goodput_of(&self, which: impl Fn(&Record) -> bool) -> f64 {
         let (mut all, mut good) = (0, 0);
         for call in self.in_fault().filter(|call| which(call)) {

@@ -1,12 +1,15 @@
-//! What clients do when a call fails: ours, and models of others by their documented defaults.
+//! What clients do when a call fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use resilience::{
-    BreakerState, Drive, Entropy, FailureClass, OnOpen, Operation, SharedRng, Stack, Step, Verdict,
+    BreakerState, Drive, Entropy, Failure, FailureClass, OnOpen, Operation, Outcome, SharedRng, Stack, Step,
+    Verdict,
 };
+
+use crate::peers::{Peer, Rules};
 
 /// How an attempt ends for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Answer {
     Failed,
     /// It did not come in time.
     Late,
+    /// The server is too busy, and asked to stay away for so long.
+    Busy(Duration),
 }
 
 /// What a call does.
@@ -45,14 +50,12 @@ pub trait Policy {
 /// The policies that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One attempt.
     None,
-    /// Three retries at once, as people write it.
     Naive,
-    /// undici's `RetryAgent`: 5 retries after 0.5 s doubling to 30 s, no jitter.
     Undici,
-    /// backon's `ExponentialBuilder`: 3 retries after 1 s doubling, no jitter.
     Backon,
+    Resilience4j,
+    Dotnet,
     /// Ours without the breaker.
     Budget,
     /// Ours.
@@ -62,8 +65,17 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] =
-        [Self::None, Self::Naive, Self::Undici, Self::Backon, Self::Budget, Self::Ours, Self::Patient];
+    pub const ALL: [Self; 9] = [
+        Self::None,
+        Self::Naive,
+        Self::Undici,
+        Self::Backon,
+        Self::Resilience4j,
+        Self::Dotnet,
+        Self::Budget,
+        Self::Ours,
+        Self::Patient,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -71,73 +83,30 @@ impl Kind {
             Self::Naive => "naive 3",
             Self::Undici => "undici",
             Self::Backon => "backon",
-            Self::Budget => "no breaker",
+            Self::Resilience4j => "resilience4j",
+            Self::Dotnet => "dotnet standard",
+            Self::Budget => "ours, no breaker",
             Self::Ours => "ours",
             Self::Patient => "ours, patient",
         }
     }
 
     pub fn policy(self, clients: usize, seed: u64) -> Box<dyn Policy> {
-        let plain = |retries, first: u64, cap: u64| {
-            let (first, cap) = (Duration::from_millis(first), Duration::from_millis(cap));
-            Box::new(Plain { retries, first, cap }) as Box<dyn Policy>
+        let rules = match self {
+            Self::None => Rules::NONE,
+            Self::Naive => Rules::NAIVE,
+            Self::Undici => Rules::UNDICI,
+            Self::Backon => Rules::BACKON,
+            Self::Resilience4j => Rules::RESILIENCE4J,
+            Self::Dotnet => Rules::DOTNET,
+            Self::Budget | Self::Ours | Self::Patient => return Box::new(Ours::new(self, clients, seed)),
         };
-        match self {
-            Self::None => plain(0, 0, 0),
-            Self::Naive => plain(3, 0, 0),
-            Self::Undici => plain(5, 500, 30_000),
-            Self::Backon => plain(3, 1000, 60_000),
-            Self::Budget | Self::Ours | Self::Patient => Box::new(Ours::new(self, clients, seed)),
-        }
-    }
-}
-
-/// So many retries, after waits that double.
-struct Plain {
-    retries: u32,
-    first: Duration,
-    cap: Duration,
-}
-
-struct PlainCall {
-    left: u32,
-    wait: Duration,
-    cap: Duration,
-    deadline: Instant,
-    next: Next,
-}
-
-impl Policy for Plain {
-    fn begin(&mut self, _: usize, _: Instant, deadline: Instant) -> Box<dyn Call> {
-        let Self { retries, first, cap } = *self;
-        Box::new(PlainCall { left: retries, wait: first, cap, deadline, next: Next::Attempt })
-    }
-}
-
-impl Call for PlainCall {
-    fn next(&mut self, now: Instant) -> Next {
-        if let Next::Sleep(until) = self.next
-            && until <= now
-        {
-            self.next = Next::Attempt;
-        }
-        self.next
-    }
-
-    fn report(&mut self, answer: Answer, now: Instant) {
-        let until = now + self.wait;
-        self.next = if answer == Answer::Good || self.left == 0 || until >= self.deadline {
-            Next::Over
-        } else {
-            Next::Sleep(until)
-        };
-        self.left = self.left.saturating_sub(1);
-        self.wait = (self.wait * 2).min(self.cap);
+        Box::new(Peer::new(rules, clients, seed))
     }
 }
 
 /// Each client is a process of its own: nothing is shared among them.
-struct Ours {
+pub struct Ours {
     stacks: Vec<Arc<Stack>>,
     opens: Arc<AtomicU32>,
 }
@@ -168,6 +137,14 @@ impl Ours {
     }
 }
 
+impl Ours {
+    /// One process whose callers all share `stack`.
+    pub fn shared(stack: Stack, callers: usize) -> Self {
+        let stack = Arc::new(stack);
+        Self { stacks: (0..callers).map(|_| Arc::clone(&stack)).collect(), opens: Arc::default() }
+    }
+}
+
 impl Policy for Ours {
     fn begin(&mut self, client: usize, now: Instant, deadline: Instant) -> Box<dyn Call> {
         let stack = Arc::clone(&self.stacks[client]);
@@ -194,6 +171,9 @@ impl Call for Drive<Arc<Stack>> {
             Answer::Refused => Verdict::failed(FailureClass::NotApplied),
             Answer::Failed => Verdict::failed(FailureClass::Transient),
             Answer::Late => Verdict::failed(FailureClass::Timeout),
+            Answer::Busy(pause) => {
+                Verdict::Failed(Failure::new(FailureClass::Throttled).after(pause), Outcome::Success)
+            }
         };
         Drive::report(self, verdict, now);
     }

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use resilience::Entropy;
+use resilience::{Entropy, SharedRng};
 
-use crate::engine::{Server, Setting};
+use crate::engine::{History, Server, Setting};
 use crate::policies::Answer;
 
 /// How long a server that is well takes.
-const QUICK: Duration = Duration::from_millis(20);
+pub const QUICK: Duration = Duration::from_millis(20);
 /// How long a refusal takes.
 const REFUSAL: Duration = Duration::from_millis(1);
 /// Longer than anybody waits.
@@ -54,23 +54,27 @@ impl Scenario {
             Self::BlackHole => "B outage, silent",
             Self::BrownOut20 => "C 20 % fail",
             Self::BrownOut40 => "D 40 % fail",
-            Self::BadShard => "E bad shard",
+            Self::BadShard => "E bad shard: others",
             Self::Overload => "F overload",
             Self::Flapping => "G flapping",
             Self::SlowStart => "H slow start",
         }
     }
 
+    /// The share of calls that succeed in the fault, of those that could.
+    pub fn goodput(self, history: &History) -> f64 {
+        history.goodput_of(|call| self != Self::BadShard || call.key != 0)
+    }
+
     pub fn setting(self) -> Setting {
         let s = Duration::from_secs;
         let (clients, rate, fault, end) = match self {
             Self::Outage | Self::BlackHole | Self::Flapping => (20, 10.0, (s(30), s(90)), s(130)),
-            Self::BrownOut20 | Self::BrownOut40 | Self::BadShard => (20, 10.0, (s(30), s(150)), s(170)),
+            Self::BrownOut20 | Self::BrownOut40 | Self::BadShard => (20, 10.0, (s(30), s(150)), s(230)),
             Self::Overload => (20, 7.5, (s(30), s(45)), s(120)),
             Self::SlowStart => (40, 4.0, (s(30), s(90)), s(190)),
         };
         let is_on = move |at: Duration| (fault.0..fault.1).contains(&at);
-        let chance = |rng: &resilience::SharedRng| (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         let server: Server = match self {
             Self::Outage => Box::new(move |at, _, _| outage(at, is_on(at))),
             Self::BlackHole => {
@@ -111,6 +115,11 @@ impl Scenario {
         let keys = if self == Self::BadShard { 5 } else { 1 };
         Setting { clients, rate, keys, fault, end, server }
     }
+}
+
+/// A number from 0 to 1.
+pub fn chance(rng: &SharedRng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 fn outage(at: Duration, is_on: bool) -> (Duration, Answer) {
