@@ -323,7 +323,7 @@ fn the_name_is_sent_unless_that_is_turned_off() {
             let n = stream.read(&mut hello).unwrap();
             hello[..n].windows(HOST.len()).any(|part| part == HOST.as_bytes())
         });
-        assert!(matches!(open(&tls.build().unwrap(), addr), Err(TlsError::PeerClosed)));
+        assert!(matches!(open(&tls.build().unwrap(), addr), Err(TlsError::PeerClosed { .. })));
         assert_eq!(peer.join().unwrap(), sni);
     }
 }

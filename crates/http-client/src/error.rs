@@ -170,14 +170,15 @@ impl Error {
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         let timed_out = self.timed_out().map(|timed_out| timed_out.phase);
-        let exchange = || self.0.progress.map(|progress| progress.phase);
-        timed_out.or_else(exchange).or_else(|| self.connect_error()?.phase())
+        timed_out.or_else(|| self.progress().map(|progress| progress.phase))
     }
 
-    /// Returns how far the exchange had come when it failed; none where it had not begun.
+    /// Returns how far the exchange had come when it failed: no byte of it moved where no connection could be made. None
+    /// where nothing was begun.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
-        self.0.progress
+        let unconnected = || Some(Progress::new(self.connect_error()?.phase()?, 0, 0));
+        self.0.progress.or_else(unconnected)
     }
 
     /// Returns the limit whose deadline passed.
@@ -404,6 +405,13 @@ mod tests {
         let error = Error::transport(timed_out().into()).for_request("GET http://a/".into());
         assert_eq!((error.phase(), error.limit()), (Some(Phase::Body), Some(Limit::Idle)));
         assert_eq!((error.is_timeout(), error.is_connect(), error.attempts().len()), (true, false, 0));
+
+        let refused = |source| ConnectError::Tls { host: "a".into(), source };
+        let error = Error::from(refused(conn::TlsError::PeerClosed { source: None }));
+        assert_eq!(error.phase(), Some(Phase::Tls));
+        assert_eq!(error.progress(), Some(Progress::new(Phase::Tls, 0, 0)));
+        let error = error.at(Progress::new(Phase::Send, 1, 2));
+        assert_eq!(error.progress(), Some(Progress::new(Phase::Send, 1, 2)));
 
         let no_origin = Origin::http("").unwrap_err();
         assert_eq!(Error::new(ErrorKind::InvalidRequest, no_origin).phase(), None);

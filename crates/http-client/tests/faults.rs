@@ -51,10 +51,11 @@ enum Story {
 #[derive(Clone, Debug)]
 enum End {
     Well,
-    /// During this, with so many bytes sent and received; a connection that could not be made has none.
+    /// During this, with so many bytes sent and received; where no connection could be made, none.
     Fails(ErrorKind, Phase, RangeInclusive<u64>, RangeInclusive<u64>),
-    /// The response is incomplete, during this, after so many bytes of its head or its content.
-    CutShort(Phase, RangeInclusive<u64>),
+    /// The response is incomplete, during this, with so many bytes sent and received, the last so many of them of the head
+    /// or the content that is cut.
+    CutShort(Phase, RangeInclusive<u64>, RangeInclusive<u64>, RangeInclusive<u64>),
     /// During this, by this limit, with so many bytes sent and received.
     TimesOut(Phase, Limit, RangeInclusive<u64>, RangeInclusive<u64>),
 }
@@ -167,14 +168,15 @@ fn check_end(name: &str, outcome: Result<(), Error>, end: &End, took: Duration) 
         (Err(error), Fails(kind, phase, sent, received)) => {
             assert_eq!((error.kind(), error.phase()), (*kind, Some(*phase)), "{name}: {error:?}");
             assert_eq!(error.timed_out(), None, "{name}: {error:?}");
-            let moved = error.progress().map_or((0, 0), |progress| (progress.sent, progress.received));
-            assert!(sent.contains(&moved.0), "{name}, sent: {moved:?}, not {sent:?}");
-            assert!(received.contains(&moved.1), "{name}, received: {moved:?}, not {received:?}");
+            check_progress(name, &error, sent, received);
         }
-        (Err(error), CutShort(phase, expected)) => {
-            assert_eq!(error.kind(), ErrorKind::Truncated, "{name}: {error:?}");
-            assert_eq!(error.phase(), Some(*phase), "{name}: {error:?}");
-            assert!(error.progress().unwrap().received >= *expected.start(), "{name}: {error:?}");
+        (Err(error), CutShort(phase, sent, received, expected)) => {
+            assert_eq!(
+                (error.kind(), error.phase()),
+                (ErrorKind::Truncated, Some(*phase)),
+                "{name}: {error:?}"
+            );
+            check_progress(name, &error, sent, received);
             let received = match error.source().and_then(|source| source.downcast_ref()) {
                 Some(ParseError::TruncatedHead { received }) => u64::try_from(*received).unwrap(),
                 Some(ParseError::TruncatedBody { received, .. }) => *received,
@@ -188,6 +190,12 @@ fn check_end(name: &str, outcome: Result<(), Error>, end: &End, took: Duration) 
             assert_eq!((timed_out.phase, timed_out.limit), (*phase, *limit), "{name}: {error}");
             assert!(sent.contains(&timed_out.sent), "{name}, sent: {error}, not {sent:?}");
             assert!(received.contains(&timed_out.received), "{name}, received: {error}, not {received:?}");
+            let progress = error.progress().unwrap();
+            assert_eq!(progress.phase, *phase, "{name}: {error:?}");
+            if !error.is_connect() {
+                let counts = (timed_out.sent, timed_out.received);
+                assert_eq!((progress.sent, progress.received), counts, "{name}: {error:?}");
+            }
             let (allowed, elapsed) = (timed_out.allowed, timed_out.elapsed);
             assert!(elapsed >= allowed && elapsed < allowed + MARGIN, "{name}: {elapsed:?}");
         }
@@ -195,6 +203,14 @@ fn check_end(name: &str, outcome: Result<(), Error>, end: &End, took: Duration) 
     }
     // Connecting and a first exchange come before the step that is limited, and what is sent is limited write by write.
     assert!(took < LONG, "{name}: {took:?}");
+}
+
+#[track_caller]
+fn check_progress(name: &str, error: &Error, sent: &RangeInclusive<u64>, received: &RangeInclusive<u64>) {
+    let progress = error.progress().unwrap();
+    assert_eq!(Some(progress.phase), error.phase(), "{name}: {error:?}");
+    assert!(sent.contains(&progress.sent), "{name}, sent: {progress:?}, not {sent:?}");
+    assert!(received.contains(&progress.received), "{name}, received: {progress:?}, not {received:?}");
 }
 
 fn up(flow: Flow) -> Plan {
@@ -319,16 +335,16 @@ fn within_the_head() {
     for tls in [false, true] {
         // A record that is not whole gives no byte.
         let came = if tls { 0 } else { 20 };
-        let stuck = TimesOut(Phase::Response, Limit::Response, stage.request..=stage.request, came..=came);
+        let sent = stage.request..=stage.request;
+        let stuck = TimesOut(Phase::Response, Limit::Response, sent.clone(), came..=came);
         stage.check("stall", tls, Page, down(at(20, Stall)), &stuck);
-        let broken = |received| {
-            Fails(ErrorKind::Disconnected, Phase::Response, stage.request..=stage.request, received)
-        };
-        let truncated = if tls { broken(0..=0) } else { CutShort(Phase::Response, 20..=20) };
+        let broken = |received| Fails(ErrorKind::Disconnected, Phase::Response, sent.clone(), received);
+        let truncated =
+            if tls { broken(0..=0) } else { CutShort(Phase::Response, sent.clone(), 20..=20, 20..=20) };
         stage.check("close", tls, Page, down(at(20, Close)), &truncated);
         stage.check("half-close", tls, Page, down(at(20, HalfClose)), &truncated);
         stage.check("reset", tls, Page, down(at(20, Reset)), &broken(0..=came));
-        let slow = TimesOut(Phase::Response, Limit::Response, stage.request..=stage.request, 0..=20);
+        let slow = TimesOut(Phase::Response, Limit::Response, sent.clone(), 0..=20);
         stage.check("drip", tls, Page, down(drip(1, 20)), &slow);
         stage.check("pieces", tls, Page, down(Flow::new().pieces(3)), &Well);
     }
@@ -348,7 +364,7 @@ fn within_the_content() {
         let cut = if tls {
             fails(ErrorKind::Truncated, INSIDE - 18_000..=INSIDE)
         } else {
-            CutShort(Phase::Body, INSIDE - 400..=INSIDE - 100)
+            CutShort(Phase::Body, request..=request, INSIDE..=INSIDE, INSIDE - 400..=INSIDE - 100)
         };
         stage.check("close", tls, Big, down(at(INSIDE, Close)), &cut);
         stage.check("half-close", tls, Big, down(at(INSIDE, HalfClose)), &cut);

@@ -55,7 +55,7 @@ fn each_version_is_spoken_alone_and_refused_where_it_is_out_of_bounds() {
         let error = visit(&excluding, &nginx).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         let Some(ConnectError::Tls { source, .. }) = error.connect_error() else { panic!("{error}") };
-        assert!(matches!(source, TlsError::NoCommonVersion { .. } | TlsError::Alert { .. }), "{source:?}");
+        assert!(matches!(source, TlsError::NoCommonVersion { .. }), "{source:?}");
         assert!(error.to_string().contains("version"), "{error}");
         assert!(seen(&nginx, 2).iter().all(|line| line.starts_with(version)));
     }
@@ -113,6 +113,7 @@ fn the_key_exchange_is_told() {
         let response = client.get(format!("{}/", nginx.https_url())).send().unwrap();
         let group = response.info().tls().unwrap().key_exchange.clone().unwrap();
         println!("{post_quantum:?}: {group}");
-        assert!(may_be || !group.contains("MLKEM"), "{group}");
+        // OpenSSL knows ML-KEM from 3.5 on.
+        assert!(group == "X25519" || may_be && group.contains("MLKEM"), "{post_quantum:?}: {group}");
     }
 }

@@ -118,7 +118,10 @@ pub enum TlsError {
     },
     /// The peer closed before the handshake was complete. It may not speak TLS at all.
     #[error("the peer closed the connection during the handshake")]
-    PeerClosed,
+    PeerClosed {
+        /// How, if it did not close in good order: by a reset.
+        source: Option<io::Error>,
+    },
     /// The stream below failed.
     #[error("the connection broke during the handshake")]
     Io {

@@ -16,10 +16,10 @@ const RECORD_STARTS: [u8; 2] = [21, 22];
 /// Explains why the stream below ended a handshake.
 pub(super) fn broken(error: io::Error) -> TlsError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe => TlsError::PeerClosed,
+        io::ErrorKind::UnexpectedEof => TlsError::PeerClosed { source: None },
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            TlsError::PeerClosed { source: Some(error) }
+        }
         _ => TlsError::Io { source: error },
     }
 }

@@ -113,7 +113,7 @@ fn of_connect(error: &ConnectError) -> (FailureClass, Outcome) {
         ConnectError::Dial { .. } | ConnectError::Unix { .. } | ConnectError::Timeout(_) => {
             (NotApplied, Outcome::FAILURE)
         }
-        ConnectError::Tls { source: TlsError::PeerClosed | TlsError::Io { .. }, .. } => {
+        ConnectError::Tls { source: TlsError::PeerClosed { .. } | TlsError::Io { .. }, .. } => {
             (NotApplied, Outcome::FAILURE)
         }
         ConnectError::Proxy { source: SocksError::Refused { .. } | SocksError::Closed { .. }, .. }

@@ -57,7 +57,8 @@ fn a_refused_certificate_says_what_is_wrong_with_it() {
         assert!(error.is_certificate());
         assert_eq!(error.source().unwrap().to_string(), text);
     }
-    let closed = ConnectError::Tls { host: "c.example".into(), source: TlsError::PeerClosed };
+    let closed =
+        ConnectError::Tls { host: "c.example".into(), source: TlsError::PeerClosed { source: None } };
     assert!(!closed.is_certificate());
 }
 

@@ -163,7 +163,7 @@ fn every_error_has_its_class_and_its_outcome() {
             NotApplied,
             broken,
         ),
-        (tls(TlsError::PeerClosed), None, NotApplied, broken),
+        (tls(TlsError::PeerClosed { source: None }), None, NotApplied, broken),
         (tls(TlsError::UnknownIssuer), None, Permanent, Outcome::Ignored),
         (timeout(Limit::Connect, Phase::Connect), None, NotApplied, broken),
         (timeout(Limit::Connect, Phase::Tls), None, NotApplied, broken),
