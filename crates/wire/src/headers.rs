@@ -252,7 +252,6 @@ impl PartialEq for Headers {
 
 impl Eq for Headers {}
 
-/// Values of secret fields are not shown.
 /// Shows no credentials, see [`is_secret_field`], and of URLs neither user-info nor query.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -262,12 +261,15 @@ impl fmt::Debug for Headers {
 
 /// What may be seen of a value. URLs often have passwords in their user-info, and tokens in their query or fragment.
 fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
-    const URLS: [&str; 5] = ["location", "content-location", "referer", "refresh", "link"];
-    if is_secret_field(name) {
+    const URLS: [&str; 3] = ["location", "content-location", "referer"];
+    // Several URLs among other text: which part is harmless is a guess.
+    const MIXED: [&str; 2] = ["refresh", "link"];
+    let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
+    if is_secret_field(name) || is_one_of(&MIXED) {
         return "[redacted]".into();
     }
     let text = String::from_utf8_lossy(value);
-    if !URLS.iter().any(|url| name.eq_ignore_ascii_case(url)) {
+    if !is_one_of(&URLS) {
         return text;
     }
     let end = text.find(['?', '#']).unwrap_or(text.len());
@@ -275,9 +277,8 @@ fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
     let rest = if after.is_empty() { "" } else { "?..." };
     // RFC 3986 §3.2: the authority ends at the next slash, its user-info at the last @ before that.
     let authority = before.find("//").map_or(end, |at| at + 2);
-    let (scheme, rest_of_it) = before.split_at(authority);
-    let slash = rest_of_it.find('/').unwrap_or(rest_of_it.len());
-    let (authority, path) = rest_of_it.split_at(slash);
+    let (scheme, behind) = before.split_at(authority);
+    let (authority, path) = behind.split_at(behind.find('/').unwrap_or(behind.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}{host}{path}{rest}").into()
 }
@@ -431,6 +432,13 @@ mod tests {
                 assert_eq!(shown, format!("{{{name:?}: {expected:?}}}"));
             }
         }
+    }
+
+    #[test]
+    fn of_fields_with_several_urls_nothing_is_shown() {
+        let link = ("Link", "<https://a/>; rel=next, <https://ida:s3cret@b/>");
+        let shown = format!("{:?}", headers(&[link, ("refresh", "5; url=/?s3cret")]));
+        assert_eq!(shown, r#"{"Link": "[redacted]", "refresh": "[redacted]"}"#);
     }
 
     #[test]
