@@ -247,6 +247,20 @@ fn an_open_breaker_sends_nothing_until_its_time_is_over() {
 }
 
 #[test]
+fn a_failure_that_opens_the_breaker_is_handed_back_at_once() {
+    let failed = "HTTP/1.1 500 \r\nContent-Length: 4\r\n\r\nwhy?";
+    let mut stage = retrying([Script::new().expect(get("/")).reply(failed)]);
+    stage.config.breaker = Some(BreakerConfig::classic(NonZeroU32::MIN, S * 30));
+    let client = stage.client();
+    let response = client.get("http://a/").send().unwrap();
+    assert_eq!((response.status().as_u16(), response.attempts().len()), (500, 1));
+    assert_eq!(response.text().unwrap(), "why?");
+    assert_eq!(stage.clock.elapsed(), Duration::ZERO, "a wait would have been for nothing");
+    assert_eq!(client.get("http://a/").send().unwrap_err().kind(), ErrorKind::Rejected);
+    stage.finish();
+}
+
+#[test]
 fn a_client_error_does_not_open_a_breaker() {
     let script = (0..5).fold(Script::new(), |script, _| script.expect(get("/")).reply(status(404, "")));
     let mut stage = stage([script]);

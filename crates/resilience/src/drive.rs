@@ -6,11 +6,11 @@ use std::borrow::Borrow;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use crate::breaker::{Outcome, Permit};
+use crate::breaker::{BreakerState, Outcome, Permit};
 use crate::budget::Token;
 use crate::bulkhead::Slot;
 use crate::rate::Reservation;
-use crate::retry::{Decision, Failure, FailureClass, GiveUp, Pushback, ReplaySafety, RetryState};
+use crate::retry::{Decision, Failure, FailureClass, GiveUp, OnOpen, Pushback, ReplaySafety, RetryState};
 use crate::time::later;
 
 pub use stack::Stack;
@@ -295,11 +295,26 @@ impl<S: Borrow<Stack>> Drive<S> {
         match self.state.on_failure(&stack.retry, failure, now, stack.budget.as_ref(), &stack.rng) {
             Decision::GiveUp(reason) => Phase::Finished(Err(reason)),
             Decision::Retry { after, token, .. } => {
+                let until = later(now, after);
+                if let Some(retry_after) = stays_open(stack, until) {
+                    // The wait would end in a rejection, and whoever holds the last result would have let it go.
+                    let retry_after = retry_after.map(|left| left.saturating_add(after));
+                    return Phase::Finished(Err(GiveUp::CircuitOpen { retry_after }));
+                }
                 let held = Held { token, ..Held::default() };
-                Phase::Sleeping { until: later(now, after), pause: Pause::Backoff, held }
+                Phase::Sleeping { until, pause: Pause::Backoff, held }
             }
         }
     }
+}
+
+/// Says for how long from `at` on the breaker is known to stay open, where that ends a call; none inside where it is shut
+/// by hand.
+fn stays_open(stack: &Stack, at: Instant) -> Option<Option<Duration>> {
+    let breaker = stack.breaker.as_ref().filter(|_| stack.retry.on_open == OnOpen::FailFast)?;
+    let rejected = breaker.peek(at).err()?;
+    // A probe that is out may come back well.
+    (rejected.state != BreakerState::HalfOpen).then_some(rejected.retry_after)
 }
 
 fn sleep(until: Instant, pause: Pause, held: Held) -> (Phase, Step) {

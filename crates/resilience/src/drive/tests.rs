@@ -103,8 +103,9 @@ fn an_open_breaker_ends_the_retries() {
         drive.report(TRANSIENT, now + n * 100 * MS);
     }
     assert_eq!(stack.breaker.as_ref().unwrap().state(), BreakerState::Open);
-    let reason = gave_up(&mut drive, now + 300 * MS);
-    assert_eq!(reason, GiveUp::CircuitOpen { retry_after: Some(900 * MS) });
+    // At once, not after the backoff: the breaker would still be open then.
+    let reason = gave_up(&mut drive, now + 200 * MS);
+    assert_eq!(reason, GiveUp::CircuitOpen { retry_after: Some(1000 * MS) });
     assert_eq!(taken(&stack, now).2, 2000, "the third retry was not made and costs nothing");
 }
 
