@@ -6,6 +6,7 @@ pub mod certs;
 pub mod clock;
 pub mod fault;
 pub mod fuzz;
+pub mod httpbin;
 pub mod nginx;
 pub mod peer;
 mod program;
