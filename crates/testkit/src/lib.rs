@@ -8,6 +8,7 @@ pub mod fault;
 pub mod fuzz;
 pub mod httpbin;
 pub mod nginx;
+pub mod node;
 pub mod peer;
 mod program;
 pub mod site;
