@@ -17,7 +17,7 @@ const MUCH: u64 = 32 << 20;
 const LATER: Duration = Duration::from_millis(100);
 
 fn start() -> (Node, Client) {
-    let node = Node::start(Duration::from_secs(5)).unwrap_or_else(|report| panic!("{report}"));
+    let node = Node::start(None).unwrap_or_else(|report| panic!("{report}"));
     (node, Client::new())
 }
 

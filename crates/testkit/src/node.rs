@@ -24,18 +24,20 @@ const SERVER: &str = include_str!("node/server.js");
 pub struct Node(Server);
 
 impl Node {
-    /// Starts node on a free port. It closes connections that were idle for so long, and says nothing of it.
+    /// Starts node on a free port. It keeps idle connections, unless it is told to close all of them every so many
+    /// milliseconds, of which it says nothing.
     ///
     /// # Errors
     /// The program is not installed, or does not serve; the text says what to do or what it complained about.
-    pub fn start(keep_alive: Duration) -> Result<Self, String> {
+    pub fn start(sweep: Option<Duration>) -> Result<Self, String> {
         let program = program::find("node").ok_or(
             "node is not installed: `apt-get install nodejs` (Debian, Ubuntu), `brew install node` (macOS)",
         )?;
         Server::start(&program, "node", |command, port, dir| {
             let script = dir.join("server.js");
             std::fs::write(&script, SERVER).map_err(|error| format!("server.js: {error}"))?;
-            command.arg(script).arg(port.to_string()).arg(keep_alive.as_millis().to_string());
+            let sweep = sweep.map_or(0, |every| every.as_millis());
+            command.arg(script).arg(port.to_string()).arg(sweep.to_string());
             Ok(())
         })
         .map(Self)

@@ -3,7 +3,7 @@
 
 const http = require('node:http');
 
-const [port, keepAlive] = process.argv.slice(2).map(Number);
+const [port, sweep] = process.argv.slice(2).map(Number);
 const ONE_MORE = 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nunsolicited';
 let connections = 0;
 const posts = new Map();
@@ -83,9 +83,11 @@ function serve(req, res) {
   }
 }
 
-const server = http.createServer({ keepAliveTimeout: keepAlive, noDelay: true }, serve);
-// Newer nodes wait a second longer than they say.
-server.keepAliveTimeoutBuffer = 0;
+const server = http.createServer({ keepAliveTimeout: 60_000, noDelay: true }, serve);
+if (sweep > 0) {
+  // Its own timeout is never shorter than a second.
+  setInterval(() => server.closeIdleConnections(), sweep);
+}
 server.on('connection', (socket) => {
   // A client that goes away is not our failure.
   socket.on('error', () => {});
