@@ -1,5 +1,6 @@
 //! Field lines in the order and letter case of the wire.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::RequestError;
@@ -252,15 +253,33 @@ impl PartialEq for Headers {
 impl Eq for Headers {}
 
 /// Values of secret fields are not shown.
+/// Shows no credentials, see [`is_secret_field`], and of URLs neither user-info nor query.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| {
-            let value =
-                if is_secret_field(name) { "[redacted]".into() } else { String::from_utf8_lossy(value) };
-            (name, value)
-        });
-        f.debug_map().entries(shown).finish()
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, shown(name, value)))).finish()
     }
+}
+
+/// What may be seen of a value. URLs often have passwords in their user-info, and tokens in their query or fragment.
+fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
+    const URLS: [&str; 5] = ["location", "content-location", "referer", "refresh", "link"];
+    if is_secret_field(name) {
+        return "[redacted]".into();
+    }
+    let text = String::from_utf8_lossy(value);
+    if !URLS.iter().any(|url| name.eq_ignore_ascii_case(url)) {
+        return text;
+    }
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let (before, after) = text.split_at(end);
+    let rest = if after.is_empty() { "" } else { "?..." };
+    // RFC 3986 §3.2: the authority ends at the next slash, its user-info at the last @ before that.
+    let authority = before.find("//").map_or(end, |at| at + 2);
+    let (scheme, rest_of_it) = before.split_at(authority);
+    let slash = rest_of_it.find('/').unwrap_or(rest_of_it.len());
+    let (authority, path) = rest_of_it.split_at(slash);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{host}{path}{rest}").into()
 }
 
 /// Tells whether a field carries a credential, so that its value must not be shown, nor follow a redirect to another
@@ -384,6 +403,26 @@ mod tests {
             assert_eq!(error, RequestError::FieldValue { name: "n".into() }, "{value:?}");
         }
         assert!(Headers::new().append("n", b"\xff\tok").is_ok());
+    }
+
+    #[test]
+    fn of_urls_only_the_place_is_shown() {
+        for (value, expected) in [
+            ("/next", "/next"),
+            ("/next?code=s3cret", "/next?..."),
+            ("next#token=s3cret", "next?..."),
+            ("https://b:8443/in?code=s3cret#more", "https://b:8443/in?..."),
+            ("https://ida:s3cret@b/in", "https://b/in"),
+            ("https://ida:s3@cret@b/in", "https://b/in"),
+            ("//ida@b", "//b"),
+            ("/to/ida@b", "/to/ida@b"),
+            ("http://b/to/ida@c", "http://b/to/ida@c"),
+        ] {
+            for name in ["Location", "content-location", "Referer"] {
+                let shown = format!("{:?}", headers(&[(name, value)]));
+                assert_eq!(shown, format!("{{{name:?}: {expected:?}}}"));
+            }
+        }
     }
 
     #[test]
