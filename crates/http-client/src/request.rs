@@ -1,6 +1,7 @@
 //! A request as plain data.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use conn::{CancelToken, Timeouts};
 use resilience::RetryPolicy;
@@ -21,7 +22,6 @@ use crate::error::{Error, ErrorKind};
 /// request.body = Body::from("all is well");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Request {
     /// The method.
@@ -69,6 +69,26 @@ impl Request {
             cancel: None,
         })
     }
+}
+
+/// Shows no secret: see [`redacted`] and [`Headers`].
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &format_args!("{}", redacted(&self.url)))
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows a URL without user-info, and whether it has a query, which may hold secrets.
+pub(crate) fn redacted(url: &Url) -> impl fmt::Display {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let query = if url.query().is_some() { "?..." } else { "" };
+    format!("{}://{host}{port}{}{query}", url.scheme(), url.path())
 }
 
 /// What a URL can be given as: `&str`, `String`, or a [`Url`].

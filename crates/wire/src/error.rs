@@ -92,7 +92,7 @@ pub enum RequestError {
     /// A field name is not a token.
     #[error("{name:?} is not a field name")]
     FieldName {
-        /// The name, escaped and cut to 64 bytes.
+        /// The name up to the first character that it must not have, at most 64 of them.
         name: String,
     },
     /// A field value contains CR, LF, NUL or another control character.

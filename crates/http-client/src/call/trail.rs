@@ -1,9 +1,12 @@
 //! What a call passed on its way, and what it learns of a response.
 
+use std::fmt;
+
 use url::Url;
 use wire::ResponseHead;
 
 use crate::error::Attempts;
+use crate::request::redacted;
 
 /// What is known of a response besides its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +36,21 @@ pub(crate) struct Trail {
 }
 
 /// A response on the way: a redirect that was followed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Passed {
     /// The URL that answered so.
     pub url: Url,
     /// Its head.
     pub head: ResponseHead,
+}
+
+/// Shows no secret: of the URL neither user-info nor query.
+impl fmt::Debug for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passed")
+            .field("url", &format_args!("{}", redacted(&self.url)))
+            .field("head", &self.head)
+            .finish()
+    }
 }

@@ -8,6 +8,7 @@ use wire::Headers;
 
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind};
+use crate::request::redacted;
 
 /// Why a URL cannot be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,10 +92,7 @@ pub(crate) fn label(method: &str, origin: &Origin, target: &str) -> String {
 
 /// As [`label`] for a URL that may have no origin; what user-info it has is left out.
 pub(crate) fn label_url(method: &str, url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-    let query = if url.query().is_some() { "?..." } else { "" };
-    format!("{method} {}://{host}{port}{}{query}", url.scheme(), url.path())
+    format!("{method} {}", redacted(url))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Where a redirect leads, and what of the request goes along.
 
+use std::fmt;
+
 use url::Url;
 use wire::{Headers, Method, StatusCode, is_secret_field};
 
 use crate::config::RedirectPolicy;
 use crate::error::RefusedRedirect;
+use crate::request::redacted;
 
 /// What a response means for where the request goes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub enum NotFollowed {
 }
 
 /// The next request of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hop {
     /// Where it goes, with the fragment of the one before unless it has its own, and without user-info.
@@ -46,6 +49,19 @@ pub struct Hop {
     pub keeps_secrets: bool,
     /// Whether it stays at the origin of the one before.
     pub same_origin: bool,
+}
+
+/// Shows no secret: of the URL neither user-info nor query.
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hop")
+            .field("url", &format_args!("{}", redacted(&self.url)))
+            .field("method", &self.method)
+            .field("keeps_content", &self.keeps_content)
+            .field("keeps_secrets", &self.keeps_secrets)
+            .field("same_origin", &self.same_origin)
+            .finish()
+    }
 }
 
 /// What a redirect has to know of the request that was answered.
