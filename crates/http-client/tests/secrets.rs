@@ -14,8 +14,8 @@ use common::{Stage, stage};
 use http_client::conn::{Proxy, Route};
 use http_client::resilience::Backoff;
 use http_client::{
-    Client, ClientConfig, Connection, Error, ErrorKind, Jar, Origin, RedirectPolicy, RequestBuilder,
-    Response, RetryPolicy, Url,
+    Client, ClientConfig, Connection, Error, ErrorKind, Jar, Origin, RedirectPolicy, Request, Response,
+    RetryPolicy, Url,
 };
 use testkit::peer::{Script, ScriptedListener};
 use tracing_subscriber::filter::LevelFilter;
@@ -116,13 +116,15 @@ fn prepared(scripts: impl IntoIterator<Item = Script>) -> Stage {
 }
 
 /// A request with a secret wherever there may be one.
-fn secretive(client: &Client) -> RequestBuilder<'_> {
+fn secretive(client: &Client) -> Request {
     client
         .get(URL)
         .query([("key", "s3cret-pair")])
         .basic_auth(USER, PASSWORD)
         .header("Proxy-Authorization", "Basic s3cret-proxy")
         .header("X-Auth-Token", "s3cret-token")
+        .build()
+        .unwrap()
 }
 
 fn show_all(sinks: &Sinks, stage: &Stage, client: &Client) {
@@ -130,8 +132,8 @@ fn show_all(sinks: &Sinks, stage: &Stage, client: &Client) {
     sinks.show("jar", &stage.config.cookies);
     sinks.show("client", client);
     sinks.show("host", &client.host(&Origin::http("a").unwrap()));
-    sinks.show("builder", &secretive(client));
-    let mut request = secretive(client).build().unwrap();
+    sinks.show("builder", &client.get(URL).basic_auth(USER, PASSWORD).header("X-Api-Key", "s3cret"));
+    let mut request = secretive(client);
     request.body = "s3cret-content".into();
     sinks.show("request", &request);
 }
@@ -147,7 +149,7 @@ fn a_success_shows_no_secret() {
     Sinks::watch(|sinks| {
         let stage = prepared([Script::new().expect_head().reply(reply(200, ""))]);
         let client = stage.client();
-        sinks.show_response(&secretive(&client).send().unwrap());
+        sinks.show_response(&client.send(secretive(&client)).unwrap());
         show_all(sinks, &stage, &client);
         // They all went over the wire: else nothing was proven.
         let written = String::from_utf8(stage.peer.connection(0).written).unwrap();
@@ -174,7 +176,7 @@ fn a_redirect_shows_no_secret() {
             Script::new().expect_head().reply(reply(200, "Content-Location: /?code=s3cret-location\r\n")),
         ]);
         let client = stage.client();
-        let response = secretive(&client).send().unwrap();
+        let response = client.send(secretive(&client)).unwrap();
         assert_eq!(response.history().len(), 2);
         sinks.show_response(&response);
         drop(response);
@@ -182,7 +184,9 @@ fn a_redirect_shows_no_secret() {
 
         let stage = prepared([Script::new().expect_head().reply(reply(302, "Location: /?code=s3cret\r\n"))]);
         let client = stage.client();
-        let response = secretive(&client).redirect(RedirectPolicy::none()).send().unwrap();
+        let mut request = secretive(&client);
+        request.redirect = Some(RedirectPolicy::none());
+        let response = client.send(request).unwrap();
         assert_eq!(response.status().as_u16(), 302);
         sinks.show_response(&response);
     });
@@ -197,7 +201,7 @@ fn a_retry_shows_no_secret() {
             Script::new().expect_head().reply(reply(200, "")),
         ]);
         let client = stage.client();
-        let response = secretive(&client).send().unwrap();
+        let response = client.send(secretive(&client)).unwrap();
         assert_eq!(response.attempts().len(), 4);
         sinks.show_response(&response);
         show_all(sinks, &stage, &client);
@@ -251,7 +255,7 @@ fn a_failure_shows_no_secret() {
         Sinks::watch(|sinks| {
             let stage = prepared(scripts);
             let client = stage.client();
-            let error = secretive(&client).send().unwrap_err();
+            let error = client.send(secretive(&client)).unwrap_err();
             assert_eq!(error.kind(), kind, "{name}: {error}");
             sinks.show_error(&error);
             show_all(sinks, &stage, &client);
@@ -266,9 +270,8 @@ fn a_request_that_cannot_be_sent_shows_no_secret() {
     Sinks::watch(|sinks| {
         let stage = prepared([Script::new().expect_head().reply(reply(200, ""))]);
         let client = stage.client();
-        secretive(&client).send().unwrap();
+        client.send(secretive(&client)).unwrap();
         for (name, request) in [
-            ("user-info", client.get("http://ida:s3cret@a/?s3cret")),
             ("user-info elsewhere", client.get("ftp://ida:s3cret@a/?s3cret")),
             ("no URL", client.get("http://[s3cret/?s3cret")),
             ("field value", client.get(URL).header("X-Api-Key", "s3cret\n")),
@@ -281,6 +284,11 @@ fn a_request_that_cannot_be_sent_shows_no_secret() {
             assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{name}: {error}");
             sinks.show_error(&error);
         }
+        client.close_idle();
+        let request = client.get("http://ida:s3cret@a/?s3cret");
+        sinks.show("user-info", &request);
+        // No peer is left that could answer.
+        sinks.show_error(&request.send().unwrap_err());
         stage.finish();
     });
 }

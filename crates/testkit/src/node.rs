@@ -7,7 +7,7 @@
 //! | `/trailers` | chunks, then the trailers `X-Sum` and `X-Note` |
 //! | `/unsolicited/at-once`, `/unsolicited/later` | a response, and one that nobody asked for: along with it, or 20 ms on |
 //! | `/half-close`, `/close`, `/reset` | a response that promises keep-alive, and the end of that: by FIN, by closing, by RST 20 ms on |
-//! | `/early` | 413 before the content is read, which stays unread |
+//! | `/early` | 413 before the content is read, which stays unread; to an expectation too |
 //! | `/count` | the length of the content and the trailers as JSON; to an expectation 100 after 50 ms |
 //! | `/post`, `/posts` | counts requests by `X-Id`; how many there were, and how often the most frequent came |
 //! | anything else | 404; 417 to an expectation |

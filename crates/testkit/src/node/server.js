@@ -98,6 +98,8 @@ server.on('checkContinue', (req, res) => {
       res.writeContinue();
       serve(req, res);
     }, 50);
+  } else if (req.url === '/early') {
+    serve(req, res);
   } else {
     res.writeHead(417);
     res.end('unexpected');
