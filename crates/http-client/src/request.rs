@@ -71,7 +71,7 @@ impl Request {
     }
 }
 
-/// Shows no secret: see [`redacted`] and [`Headers`].
+/// Shows the URL without user-info and query.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
