@@ -93,6 +93,12 @@ impl ScriptedConnect {
         lock(peer).log.clone()
     }
 
+    /// Tells what has happened so far on every connection that was made.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        lock(&self.0.state).connections.iter().map(|peer| lock(peer).log.clone()).collect()
+    }
+
     /// Tells whether every script was used and every expectation met.
     ///
     /// # Errors
