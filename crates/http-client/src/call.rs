@@ -2,9 +2,9 @@
 
 mod trail;
 
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use std::{io, mem};
 
 use conn::{CancelToken, Cancelled, Origin, Route, Timeouts};
 use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
@@ -392,7 +392,7 @@ impl Call {
     }
 
     /// Lends the content to send.
-    pub(crate) fn content(&mut self) -> Source<'_> {
+    pub(crate) fn content(&mut self) -> io::Result<Source<'_>> {
         self.request.body.source()
     }
 }
