@@ -57,7 +57,12 @@ enum Kind {
         length: BodyLength,
         begun: bool,
     },
+    #[cfg(feature = "multipart")]
+    Joined(Vec<Body>),
 }
+
+#[cfg(feature = "multipart")]
+mod joined;
 
 impl Body {
     /// Makes a body without content.
@@ -147,13 +152,20 @@ impl Body {
             Kind::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
             Kind::File { length, .. } => BodyLength::Known(*length),
             Kind::Factory { length, .. } | Kind::Reader { length, .. } => *length,
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => joined::length(parts),
         }
     }
 
     /// Tells whether the content can be sent from its beginning.
     #[must_use]
     pub fn is_replayable(&self) -> bool {
-        !matches!(self.kind, Kind::Reader { begun: true, .. })
+        match &self.kind {
+            Kind::Reader { begun, .. } => !begun,
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => parts.iter().all(Self::is_replayable),
+            _ => true,
+        }
     }
 
     /// Lends the content to be sent once, from its beginning.
@@ -174,6 +186,8 @@ impl Body {
                 *begun = true;
                 Content::Reader(&mut **reader)
             }
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => Content::Made(joined::reader(parts)?),
         };
         Ok(Source { from, watch: self.watch.as_deref_mut(), total, passed: 0 })
     }
@@ -249,6 +263,8 @@ impl fmt::Debug for Body {
             Kind::File { .. } => "File",
             Kind::Factory { .. } => "Factory",
             Kind::Reader { .. } => "Reader",
+            #[cfg(feature = "multipart")]
+            Kind::Joined(_) => "Joined",
         };
         write!(f, "Body::{kind}({:?})", self.length())
     }

@@ -104,6 +104,17 @@ impl RequestBuilder {
         })
     }
 
+    /// Sets the content to a form of several parts, `multipart/form-data`, in place of any `Content-Type`, which could not
+    /// know the boundary.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: crate::multipart::Multipart) -> Self {
+        self.with(|request| {
+            request.headers.set("Content-Type", form.content_type())?;
+            request.body = form.into_body()?;
+            Ok(())
+        })
+    }
+
     /// Sets `Authorization` to a user and a password in the clear (RFC 7617): for `https` only, unless the way is trusted.
     /// It stays at the origin of the request when a redirect leaves it.
     pub fn basic_auth(self, user: &str, password: &str) -> Self {

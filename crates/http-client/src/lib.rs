@@ -20,6 +20,7 @@
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `json` (default): values of serde as content, [`RequestBuilder::json`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `multipart`: forms with files, `Multipart`.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 
 pub mod call;
@@ -36,6 +37,8 @@ mod hosts;
 mod info;
 mod lease;
 mod link;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod oneshot;
 mod policy;
 mod request;
@@ -50,6 +53,8 @@ pub use connection::Connection;
 pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
+#[cfg(feature = "multipart")]
+pub use multipart::{Multipart, Part};
 pub use oneshot::{delete, get, head, patch, post, put};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};

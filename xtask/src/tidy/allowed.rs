@@ -170,7 +170,7 @@ pub(super) const LAYERS: &[Layer] = &[
             doing(0, "body", &["error"]),
             pure(1, "request", &[]),
             doing(1, "info", &[]),
-            pure(1, "multipart", &[]),
+            doing(1, "multipart", &[]),
             pure(1, "hosts", &[]),
             pure(2, "policy", &[]),
             pure(2, "policy::auth", &[]),
