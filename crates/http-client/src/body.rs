@@ -179,7 +179,7 @@ impl Body {
             Kind::Bytes(bytes) => Content::Bytes(bytes),
             Kind::File { file, at, length } => {
                 file.seek(SeekFrom::Start(*at))?;
-                Content::Made(Box::new(Read::take(file, *length)))
+                Content::File { file: &*file, at: *at, length: *length }
             }
             Kind::Factory { make, .. } => Content::Made(make()?),
             Kind::Reader { reader, begun, .. } => {
@@ -204,6 +204,12 @@ pub(crate) struct Source<'a> {
 enum Content<'a> {
     Bytes(&'a [u8]),
     Reader(&'a mut dyn Read),
+    /// A file that stands at `at`.
+    File {
+        file: &'a File,
+        at: u64,
+        length: u64,
+    },
     Made(Box<dyn Read + 'a>),
 }
 
@@ -211,6 +217,22 @@ impl Source<'_> {
     /// Tells whether all content is in memory.
     pub(crate) fn is_at_hand(&self) -> bool {
         matches!(self.from, Content::Bytes(_))
+    }
+
+    /// Returns the file that all content comes from, and which part of it.
+    pub(crate) fn file(&self) -> Option<(&File, u64, u64)> {
+        match self.from {
+            Content::File { file, at, length } => Some((file, at, length)),
+            _ => None,
+        }
+    }
+
+    /// Takes note of content that was sent past [`each`](Self::each).
+    pub(crate) fn note(&mut self, n: u64) {
+        self.passed = self.passed.saturating_add(n);
+        if let Some(watch) = &mut self.watch {
+            watch(self.passed, self.total);
+        }
     }
 
     /// Hands the content to `send`, run by run of at most `room` bytes, or all bytes at once where nobody watches and they
@@ -225,6 +247,7 @@ impl Source<'_> {
     ) -> Result<io::Result<()>, E> {
         let Self { from, watch, total, passed } = self;
         let at_once = watch.is_none();
+        let mut part;
         let mut send = |run: &[u8]| {
             let wants_more = send(run)?;
             *passed += run.len() as u64;
@@ -237,6 +260,10 @@ impl Source<'_> {
             Content::Bytes(bytes) if at_once => return send(bytes).map(|_| Ok(())),
             Content::Bytes(bytes) => bytes,
             Content::Reader(reader) => *reader,
+            Content::File { file, length, .. } => {
+                part = Read::take(&**file, *length);
+                &mut part
+            }
             Content::Made(reader) => reader,
         };
         let mut run = vec![0; room];

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_client::{Body, Client, Connection};
+use http_client::{Body, Client, Connection, ErrorKind};
 
 /// More than any socket holds.
 const LARGE: u64 = 64 << 20;
@@ -34,9 +34,12 @@ fn serve(
     (address, go, server)
 }
 
-fn contents() -> [Body; 3] {
+fn contents() -> [Body; 4] {
     let len = usize::try_from(LARGE).unwrap();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(LARGE).unwrap();
     [
+        Body::from(file),
         Body::bytes(vec![b'x'; len]),
         Body::sized(std::io::repeat(b'x').take(LARGE), LARGE),
         Body::reader(std::io::repeat(b'x').take(LARGE)),
@@ -101,4 +104,20 @@ fn an_informational_response_and_an_early_200_stop_no_upload() {
         drop(go);
         server.join().unwrap();
     }
+}
+
+#[test]
+fn a_file_that_becomes_shorter_fails_its_request() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(LARGE).unwrap();
+    let body = Body::from(file.try_clone().unwrap());
+    file.set_len(LARGE / 2).unwrap();
+    let (address, go, server) = serve(|reader, _| {
+        let _ = std::io::copy(reader, &mut std::io::sink());
+    });
+    let url = format!("http://{address}/");
+    let error = Client::new().put(url).without_header("Expect").body(body).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Content, "{error}");
+    drop(go);
+    server.join().unwrap();
 }

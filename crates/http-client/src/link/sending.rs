@@ -18,6 +18,8 @@ const JOINED_CONTENT: usize = 4 << 10;
 /// How much a reader of the caller's is asked for at a time.
 const UPLOAD_SIZE: usize = 64 << 10;
 
+/// How much of a file the kernel is asked to copy at a time.
+const FILE_PIECE: usize = 1 << 20;
 /// How long a write waits before it is asked whether an answer is there. Short enough for a person, long enough that an
 /// upload which is merely slow pays nothing that can be measured.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -42,6 +44,9 @@ impl Link {
                 return Ok(());
             }
         }
+        if self.send_file(&mut content, deadlines, clock)? {
+            return self.finish(deadlines, clock);
+        }
         let is_at_hand = content.is_at_hand();
         let sent = content.each(UPLOAD_SIZE, |run| -> Result<bool, Error> {
             self.send_content(run, deadlines, clock)?;
@@ -55,6 +60,60 @@ impl Link {
             Ok(()) => self.finish(deadlines, clock),
             Err(error) => Err(self.fail(Error::new(ErrorKind::Content, error))),
         }
+    }
+
+    /// Lets the kernel copy a file, and tells whether it did: not where the content is none, or the stream is encrypted.
+    fn send_file(
+        &mut self,
+        content: &mut Source<'_>,
+        deadlines: &Deadlines,
+        clock: &dyn Clock,
+    ) -> Result<bool, Error> {
+        let Some((file, mut at, mut left)) = content.file() else { return Ok(false) };
+        let Some(transport) = &mut self.transport else { return Ok(false) };
+        if left <= JOINED_CONTENT as u64 || transport.send_file(file, at, 0).is_none() {
+            return Ok(false);
+        }
+        while left > 0 && self.broken.is_none() && !self.is_cut_short() {
+            let piece = usize::try_from(left).unwrap_or(FILE_PIECE).min(FILE_PIECE);
+            let Some(exchange) = &mut self.exchange else {
+                return Err(self.named(Misuse::NotSending.into()));
+            };
+            let frame = match exchange.frame(piece) {
+                Ok(frame) => frame,
+                Err(error) => return Err(self.fail(error.into())),
+            };
+            self.output.extend_from_slice(frame.prefix());
+            self.flush(deadlines, clock)?;
+            let mut missing = piece as u64;
+            while missing > 0 {
+                let Some((file, ..)) = content.file() else { return Ok(false) };
+                let mut is_at_end = false;
+                let n = self.patiently(true, deadlines, clock, |transport| {
+                    let sent = transport.send_file(file, at, missing);
+                    let n = sent.unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))?;
+                    is_at_end = n == 0;
+                    Ok(usize::try_from(n.max(1)).unwrap_or(usize::MAX))
+                })?;
+                if is_at_end {
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter");
+                    return Err(self.fail(Error::new(ErrorKind::Content, error)));
+                }
+                if n == 0 {
+                    return Ok(true);
+                }
+                let n = (n as u64).min(missing);
+                (at, missing) = (at.saturating_add(n), missing - n);
+                self.sent = self.sent.saturating_add(n);
+                content.note(n);
+                if missing > 0 {
+                    self.look_for_answer(deadlines, clock)?;
+                }
+            }
+            self.output.extend_from_slice(frame.suffix());
+            left = left.saturating_sub(piece as u64);
+        }
+        Ok(true)
     }
 
     /// Sends one run of content behind what waits in `output`; a short one waits there for more.
