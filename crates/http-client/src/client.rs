@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Connects to the origin of `url` ahead of time, until `connections` idle ones are there or the pool's limits allow no
-    /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`] together.
+    /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`](crate::Timeouts::connect) together.
     ///
     /// # Errors
     /// The URL names no origin, or a connection could not be made; those before it stay.

@@ -121,3 +121,48 @@ fn a_file_that_becomes_shorter_fails_its_request() {
     drop(go);
     server.join().unwrap();
 }
+
+#[cfg(feature = "tls")]
+mod over_tls {
+    use http_client::ClientConfig;
+    use testkit::certs::TestCa;
+    use testkit::peer::{Script, ScriptedListener};
+
+    use super::*;
+
+    fn put(script: Script, body: Body) -> (u16, ScriptedListener) {
+        let ca = TestCa::new();
+        let listener = ScriptedListener::start_tls(vec![script], ca.server(&["127.0.0.1"]).server_config());
+        let mut config = ClientConfig::default();
+        config.tls.roots.add_pem(ca.ca_pem().as_bytes()).unwrap();
+        let client = Client::with_config(config).unwrap();
+        let url = format!("https://{}/", listener.addr());
+        let response = client.put(url).without_header("Expect").body(body).send().unwrap();
+        (response.status().as_u16(), listener)
+    }
+
+    #[test]
+    fn t40_a_refusal_ends_an_upload_that_nobody_reads() {
+        let refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+        for body in contents() {
+            let began = Instant::now();
+            let script = Script::new().expect_head().reply(refusal).stall(Duration::from_secs(60));
+            let (status, listener) = put(script, body);
+            assert_eq!(status, 413);
+            assert!(began.elapsed() < Duration::from_secs(20), "it waited for its idle timeout");
+            drop(listener);
+        }
+    }
+
+    /// A write that waits in turns must neither lose nor repeat what the session took.
+    #[test]
+    fn an_upload_that_waits_arrives_whole() {
+        let content: Vec<u8> =
+            (0..8_u32 << 20).map(|i| i.to_le_bytes().into_iter().fold(7, u8::wrapping_add)).collect();
+        let pause = Duration::from_millis(700);
+        let script = Script::new().expect_head().stall(pause).expect(&content).reply("HTTP/1.1 204 \r\n\r\n");
+        let (status, listener) = put(script, Body::bytes(content));
+        assert_eq!(status, 204);
+        listener.finish().unwrap();
+    }
+}
