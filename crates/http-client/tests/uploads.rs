@@ -70,8 +70,10 @@ fn t40_a_connection_delivers_an_early_refusal_too() {
     });
     let mut conn = Connection::http(&address.to_string()).unwrap();
     let [body, ..] = contents();
+    let began = Instant::now();
     conn.request_with("PUT", "/", &[], body).unwrap();
     assert_eq!(conn.response().unwrap().status().as_u16(), 413);
+    assert!(began.elapsed() < Duration::from_secs(20), "it waited for its idle timeout");
     assert!(!conn.is_open(), "half a request cannot be followed by another");
     drop(go);
     server.join().unwrap();
