@@ -1,6 +1,8 @@
 //! A connected socket, TCP or Unix: blocking reads and writes that keep a deadline.
 
 use std::fmt;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::path::PathBuf;
@@ -183,6 +185,19 @@ impl Transport for SocketTransport {
         })
     }
 
+    #[cfg(target_os = "linux")]
+    fn send_file(&mut self, file: &File, at: u64, n: u64) -> Option<io::Result<u64>> {
+        if !sigpipe_is_harmless() {
+            return None;
+        }
+        if n == 0 {
+            return Some(Ok(0));
+        }
+        // One turn of the kernel's is bounded anyway.
+        let count = usize::try_from(n).unwrap_or(usize::MAX);
+        Some(self.writing(|socket| copy_file(socket, file, at, count)).map(|n| n as u64))
+    }
+
     fn close(&mut self) -> io::Result<()> {
         match self.shared.socket.shutdown(Shutdown::Both) {
             // The peer was faster.
@@ -281,6 +296,38 @@ fn send(socket: &Socket, buf: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, buf, rustix::net::SendFlags::NOSIGNAL)?)
 }
 
+#[cfg(target_os = "linux")]
+fn copy_file(socket: &Socket, file: &File, at: u64, count: usize) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+
+    use rustix::io::Errno;
+
+    let mut offset = at;
+    match rustix::fs::sendfile(socket, file, Some(&mut offset), count) {
+        // Some file systems cannot.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let mut buf = vec![0; count.min(64 << 10)];
+            let n = file.read_at(&mut buf, at)?;
+            if n == 0 { Ok(0) } else { send(socket, buf.get(..n).unwrap_or_default()) }
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Tells whether SIGPIPE ends the process: the kernel raises it where it copies a file to a peer that is gone, and there is
+/// no flag against it. Rust ignores it from the start of `main`; a program can want it back, and a library in a program of
+/// another language finds it as it is.
+#[cfg(target_os = "linux")]
+fn sigpipe_is_harmless() -> bool {
+    const SIGPIPE: u64 = 1 << 12;
+    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else { return false };
+    // Ignored, caught, or blocked.
+    status.lines().filter_map(|line| line.split_once(':')).any(|(name, mask)| {
+        matches!(name, "SigIgn" | "SigCgt" | "SigBlk")
+            && u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & SIGPIPE != 0)
+    })
+}
+
 #[cfg(not(target_os = "linux"))]
 fn send(mut socket: &Socket, buf: &[u8]) -> io::Result<usize> {
     socket.write(buf)
@@ -300,6 +347,29 @@ fn send_vectored(mut socket: &Socket, bufs: &[io::IoSlice<'_>]) -> io::Result<us
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_is_sent_by_the_kernel_from_where_it_is_asked() {
+        use std::io::Write as _;
+        use std::os::unix::net::UnixStream;
+
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let clock = Arc::new(crate::clock::SystemClock);
+        let mut transport =
+            SocketTransport::wrap(Socket::from(std::os::fd::OwnedFd::from(ours)), None, clock);
+        assert!(sigpipe_is_harmless(), "Rust ignores it");
+        for (at, n, expected) in [(0, 0, 0), (0, 4, 4), (8, 9, 2), (10, 1, 0), (99, 1, 0)] {
+            let sent = transport.send_file(&file, at, n).unwrap().unwrap();
+            assert_eq!(sent, expected, "{at} {n}");
+        }
+        drop(transport);
+        let mut came = String::new();
+        theirs.read_to_string(&mut came).unwrap();
+        assert_eq!(came, "012389");
+    }
 
     #[test]
     fn the_socket_is_armed_below_the_remainder_and_only_when_needed() {

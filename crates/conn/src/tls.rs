@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, Rea
 
 use crate::cancel::Interrupt;
 use crate::clock::{Clock, SystemClock};
-use crate::deadline::{Deadline, Limit, Phase};
+use crate::deadline::{Deadline, Limit, Phase, TimedOut};
 use crate::error::{ConnectError, TlsError};
 use crate::transport::{Interest, Liveness, PeerFacts, TlsFacts, Transport};
 
@@ -140,6 +140,15 @@ impl<T: Transport> TlsTransport<T> {
         if sent { self.inner.flush() } else { Ok(()) }
     }
 
+    /// Sends the records of `n` bytes that the session took. What a deadline leaves behind goes with the next write or flush:
+    /// told as an error, the bytes would be written twice.
+    fn send_taken(&mut self, n: usize) -> io::Result<usize> {
+        match self.send_records() {
+            Err(error) if n > 0 && TimedOut::in_io(&error).is_some() => Ok(n),
+            result => result.map(|()| n),
+        }
+    }
+
     /// Sends an alert if it can go without waiting: the stream has room for so little when it says that it has any.
     fn try_send_records(&mut self) {
         let now = Deadline::after(SystemClock.now(), Some(Duration::ZERO), Limit::Idle);
@@ -206,15 +215,13 @@ impl<T: Transport> Write for TlsTransport<T> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.send_records()?;
         let n = self.session.writer().write(buf)?;
-        self.send_records()?;
-        Ok(n)
+        self.send_taken(n)
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
         self.send_records()?;
         let n = self.session.writer().write_vectored(bufs)?;
-        self.send_records()?;
-        Ok(n)
+        self.send_taken(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +56,17 @@ pub trait Transport: Read + Write + Send {
         };
         into.truncate(filled + *result.as_ref().unwrap_or(&0));
         result
+    }
+
+    /// Writes up to `n` bytes of a file from offset `at` on, copied by the kernel, and returns how many; 0 at the end of the
+    /// file. None where that cannot be done, for a stream that is encrypted for one: nothing was written then. With `n` of 0
+    /// it only tells whether it can be done. The file's own position stays. Default none.
+    ///
+    /// # Errors
+    /// As `write`, and those of reading the file.
+    fn send_file(&mut self, file: &File, at: u64, n: u64) -> Option<io::Result<u64>> {
+        let _ = (file, at, n);
+        None
     }
 
     /// Says goodbye within the deadline, where the stream has a goodbye (TLS: `close_notify`), and shuts it down.
@@ -162,6 +174,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn read_spare(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         (**self).read_spare(into)
+    }
+
+    fn send_file(&mut self, file: &File, at: u64, n: u64) -> Option<io::Result<u64>> {
+        (**self).send_file(file, at, n)
     }
 
     fn close(&mut self) -> io::Result<()> {

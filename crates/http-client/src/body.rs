@@ -2,42 +2,99 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use wire::BodyLength;
 
-/// The content of a request: nothing, bytes, or a reader.
+/// The content of a request: nothing, bytes, a file, or what a reader gives.
 ///
-/// Bytes can be sent again if a connection turns out to be dead; a reader only as long as nothing was read.
+/// | made by | length | can be sent again |
+/// |---|---|---|
+/// | [`bytes`](Self::bytes), [`text`](Self::text), `From` bytes and text | known | yes |
+/// | [`file`](Self::file), `From<File>` | known, of a regular file | yes: it is read from the same place |
+/// | [`factory`](Self::factory) | as told | yes: it is made anew |
+/// | [`sized`](Self::sized) | as told | until it was begun |
+/// | [`reader`](Self::reader) | unknown: sent in chunks | until it was begun |
+///
+/// What can be sent again survives a dead connection, a retry, and a redirect that keeps the content.
 ///
 /// ```
 /// use http_client::Body;
 ///
-/// let bytes = Body::from("hello");
+/// let text = Body::text("hello");
 /// let known = Body::sized(&b"12345"[..], 5);
 /// let chunked = Body::reader(std::io::stdin());
-/// # let _ = (bytes, known, chunked, Body::empty());
+/// let anew = Body::factory(Some(5), || Ok(&b"12345"[..]));
+/// # let _ = (text, known, chunked, anew, Body::empty());
 /// ```
 #[derive(Default)]
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    watch: Option<Box<Watch>>,
+}
+
+/// Is told the bytes of content that were handed to the connection so far, and how many there are if that is known.
+type Watch = dyn FnMut(u64, Option<u64>) + Send;
+type Factory = dyn FnMut() -> io::Result<Box<dyn Read + Send>> + Send;
 
 #[derive(Default)]
 enum Kind {
     #[default]
     Empty,
     Bytes(Vec<u8>),
+    File {
+        file: File,
+        at: u64,
+        length: u64,
+    },
+    Factory {
+        make: Box<Factory>,
+        length: BodyLength,
+    },
     Reader {
         reader: Box<dyn Read + Send>,
         length: BodyLength,
         begun: bool,
     },
+    #[cfg(feature = "multipart")]
+    Joined(Vec<Body>),
 }
+
+#[cfg(feature = "multipart")]
+mod joined;
 
 impl Body {
     /// Makes a body without content.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// Takes bytes.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Kind::Bytes(bytes.into()).into()
+    }
+
+    /// Takes text, sent as UTF-8.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::bytes(text.into())
+    }
+
+    /// Opens a file, to be sent from its beginning with the length that it has at this time.
+    ///
+    /// ```no_run
+    /// use http_client::Body;
+    ///
+    /// let body = Body::file("photo.jpg")?;
+    /// http_client::put("https://example.com/photo.jpg").body(body).send()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(File::open(path)?.into())
     }
 
     /// Takes content from a reader to its end, whenever that comes; it is sent in chunks.
@@ -50,53 +107,199 @@ impl Body {
         Self::from_reader(reader, BodyLength::Known(length))
     }
 
+    /// Takes content from a reader that is made anew for every attempt. With a length it must give exactly that many
+    /// bytes each time; without one it is sent in chunks. An error of `make` fails the call.
+    ///
+    /// ```
+    /// use http_client::Body;
+    /// use std::io::Read;
+    ///
+    /// let body = Body::factory(Some(1 << 20), || Ok(std::io::repeat(b'x').take(1 << 20)));
+    /// assert!(body.is_replayable());
+    /// ```
+    pub fn factory<R: Read + Send + 'static>(
+        length: Option<u64>,
+        mut make: impl FnMut() -> io::Result<R> + Send + 'static,
+    ) -> Self {
+        let make = Box::new(move || Ok(Box::new(make()?) as Box<dyn Read + Send>));
+        Kind::Factory { make, length: length.map_or(BodyLength::Unknown, BodyLength::Known) }.into()
+    }
+
     fn from_reader(reader: impl Read + Send + 'static, length: BodyLength) -> Self {
-        Self(Kind::Reader { reader: Box::new(reader), length, begun: false })
+        Kind::Reader { reader: Box::new(reader), length, begun: false }.into()
+    }
+
+    /// Calls `watch` while the content is sent, with the bytes that were handed to the connection so far, and their total
+    /// if it is known. Content that is sent again begins at 0 again.
+    ///
+    /// ```
+    /// use http_client::Body;
+    ///
+    /// let body = Body::text("hello").watched(|sent, total| eprintln!("{sent} of {total:?} bytes"));
+    /// # drop(body);
+    /// ```
+    #[must_use]
+    pub fn watched(mut self, watch: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
+        self.watch = Some(Box::new(watch));
+        self
     }
 
     /// Returns what is known of the length.
     #[must_use]
     pub fn length(&self) -> BodyLength {
-        match &self.0 {
+        match &self.kind {
             Kind::Empty => BodyLength::Empty,
             Kind::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
-            Kind::Reader { length, .. } => *length,
+            Kind::File { length, .. } => BodyLength::Known(*length),
+            Kind::Factory { length, .. } | Kind::Reader { length, .. } => *length,
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => joined::length(parts),
         }
     }
 
     /// Tells whether the content can be sent from its beginning.
     #[must_use]
     pub fn is_replayable(&self) -> bool {
-        !matches!(self.0, Kind::Reader { begun: true, .. })
+        match &self.kind {
+            Kind::Reader { begun, .. } => !begun,
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => parts.iter().all(Self::is_replayable),
+            _ => true,
+        }
     }
 
-    /// Lends the content to be sent once.
-    pub(crate) fn source(&mut self) -> Source<'_> {
-        match &mut self.0 {
-            Kind::Empty => Source::Bytes(&[]),
-            Kind::Bytes(bytes) => Source::Bytes(bytes),
+    /// Lends the content to be sent once, from its beginning.
+    pub(crate) fn source(&mut self) -> io::Result<Source<'_>> {
+        let total = match self.length() {
+            BodyLength::Known(total) => Some(total),
+            _ => None,
+        };
+        let from = match &mut self.kind {
+            Kind::Empty => Content::Bytes(&[]),
+            Kind::Bytes(bytes) => Content::Bytes(bytes),
+            Kind::File { file, at, length } => {
+                file.seek(SeekFrom::Start(*at))?;
+                Content::File { file: &*file, at: *at, length: *length }
+            }
+            Kind::Factory { make, .. } => Content::Made(make()?),
             Kind::Reader { reader, begun, .. } => {
                 *begun = true;
-                Source::Reader(&mut **reader)
+                Content::Reader(&mut **reader)
+            }
+            #[cfg(feature = "multipart")]
+            Kind::Joined(parts) => Content::Made(joined::reader(parts)?),
+        };
+        Ok(Source { from, watch: self.watch.as_deref_mut(), total, passed: 0 })
+    }
+}
+
+/// Where the driver takes content from.
+pub(crate) struct Source<'a> {
+    from: Content<'a>,
+    watch: Option<&'a mut Watch>,
+    total: Option<u64>,
+    passed: u64,
+}
+
+enum Content<'a> {
+    Bytes(&'a [u8]),
+    Reader(&'a mut dyn Read),
+    /// A file that stands at `at`.
+    File {
+        file: &'a File,
+        at: u64,
+        length: u64,
+    },
+    Made(Box<dyn Read + 'a>),
+}
+
+impl Source<'_> {
+    /// Tells whether all content is in memory.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        matches!(self.from, Content::Bytes(_))
+    }
+
+    /// Returns the file that all content comes from, and which part of it.
+    pub(crate) fn file(&self) -> Option<(&File, u64, u64)> {
+        match self.from {
+            Content::File { file, at, length } => Some((file, at, length)),
+            _ => None,
+        }
+    }
+
+    /// Takes note of content that was sent past [`each`](Self::each).
+    pub(crate) fn note(&mut self, n: u64) {
+        self.passed = self.passed.saturating_add(n);
+        if let Some(watch) = &mut self.watch {
+            watch(self.passed, self.total);
+        }
+    }
+
+    /// Hands the content to `send`, run by run of at most `room` bytes, or all bytes at once where nobody watches and they
+    /// are in memory. `send` says whether it wants more.
+    ///
+    /// # Errors
+    /// Those of the reader, as the inner one, and those of `send`.
+    pub(crate) fn each<E>(
+        &mut self,
+        room: usize,
+        mut send: impl FnMut(&[u8]) -> Result<bool, E>,
+    ) -> Result<io::Result<()>, E> {
+        let Self { from, watch, total, passed } = self;
+        let at_once = watch.is_none();
+        let mut part;
+        let mut send = |run: &[u8]| {
+            let wants_more = send(run)?;
+            *passed += run.len() as u64;
+            if let Some(watch) = watch {
+                watch(*passed, *total);
+            }
+            Ok(wants_more)
+        };
+        let reader: &mut dyn Read = match from {
+            Content::Bytes(bytes) if at_once => return send(bytes).map(|_| Ok(())),
+            Content::Bytes(bytes) => bytes,
+            Content::Reader(reader) => *reader,
+            Content::File { file, length, .. } => {
+                part = Read::take(&**file, *length);
+                &mut part
+            }
+            Content::Made(reader) => reader,
+        };
+        let mut run = vec![0; room];
+        loop {
+            match reader.read(&mut run) {
+                Ok(0) => return Ok(Ok(())),
+                Ok(n) => {
+                    if !send(run.get(..n).unwrap_or_default())? {
+                        return Ok(Ok(()));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Ok(Err(error)),
             }
         }
     }
 }
 
-/// Where the driver takes content from.
-pub(crate) enum Source<'a> {
-    Bytes(&'a [u8]),
-    Reader(&'a mut dyn Read),
-}
-
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.0 {
+        let kind = match self.kind {
             Kind::Empty => "Empty",
             Kind::Bytes(_) => "Bytes",
+            Kind::File { .. } => "File",
+            Kind::Factory { .. } => "Factory",
             Kind::Reader { .. } => "Reader",
+            #[cfg(feature = "multipart")]
+            Kind::Joined(_) => "Joined",
         };
         write!(f, "Body::{kind}({:?})", self.length())
+    }
+}
+
+impl From<Kind> for Body {
+    fn from(kind: Kind) -> Self {
+        Self { kind, watch: None }
     }
 }
 
@@ -108,7 +311,7 @@ impl From<()> for Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Kind::Bytes(bytes))
+        Self::bytes(bytes)
     }
 }
 
@@ -136,16 +339,13 @@ impl From<&str> for Body {
     }
 }
 
-/// A regular file is sent with the length it has from its current position on; anything else in chunks.
+/// A regular file is sent from its current position on, with the length that it has at this time, and can be sent again;
+/// anything else is sent in chunks.
 impl From<File> for Body {
     fn from(mut file: File) -> Self {
-        use std::io::Seek;
-        let rest = file.metadata().ok().filter(std::fs::Metadata::is_file).and_then(|metadata| {
-            let at = file.stream_position().ok()?;
-            Some(metadata.len().saturating_sub(at))
-        });
-        match rest {
-            Some(length) => Self::sized(file, length),
+        let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+        match length.and_then(|length| Some((file.stream_position().ok()?, length))) {
+            Some((at, length)) => Kind::File { file, at, length: length.saturating_sub(at) }.into(),
             None => Self::reader(file),
         }
     }
@@ -153,7 +353,7 @@ impl From<File> for Body {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, SeekFrom, Write};
+    use std::io::Write;
 
     use super::*;
 
@@ -173,12 +373,69 @@ mod tests {
         assert_eq!(Body::from(file).length(), BodyLength::Known(6));
     }
 
+    /// Takes all content, as it would be sent.
+    fn all(body: &mut Body) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut take = |run: &[u8]| {
+            all.extend_from_slice(run);
+            Ok::<_, std::convert::Infallible>(true)
+        };
+        body.source().unwrap().each(3, &mut take).unwrap().unwrap();
+        all
+    }
+
     #[test]
     fn only_a_reader_that_was_begun_cannot_be_sent_again() {
-        let mut bytes = Body::from("abc");
-        let mut reader = Body::reader(&b"abc"[..]);
-        assert!(bytes.is_replayable() && reader.is_replayable());
-        let _ = (bytes.source(), reader.source());
-        assert!(bytes.is_replayable() && !reader.is_replayable());
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"__abcd").unwrap();
+        file.seek(SeekFrom::Start(2)).unwrap();
+        for mut body in [
+            Body::from("abcd"),
+            Body::from(file),
+            Body::factory(None, || Ok(&b"abcd"[..])),
+            Body::factory(Some(4), || Ok(&b"abcd"[..])),
+        ] {
+            for _ in 0..2 {
+                assert!(body.is_replayable(), "{body:?}");
+                assert_eq!(all(&mut body), b"abcd", "{body:?}");
+            }
+        }
+        let mut reader = Body::reader(&b"abcd"[..]);
+        assert!(reader.is_replayable());
+        assert_eq!(all(&mut reader), b"abcd");
+        assert!(!reader.is_replayable());
+    }
+
+    #[test]
+    fn a_file_that_grows_is_sent_as_it_was() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"abc").unwrap();
+        let mut body = Body::file(file.path()).unwrap();
+        file.write_all(b"def").unwrap();
+        assert_eq!(all(&mut body), b"abc");
+    }
+
+    #[test]
+    fn a_watch_hears_of_every_run() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut body = Body::bytes(*b"abcdefg").watched(move |sent, total| tell.send((sent, total)).unwrap());
+        for _ in 0..2 {
+            all(&mut body);
+            let told: Vec<_> = told.try_iter().collect();
+            assert_eq!(told, [(3, Some(7)), (6, Some(7)), (7, Some(7))]);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        all(&mut Body::reader(&b"abcd"[..]).watched(move |sent, total| tell.send((sent, total)).unwrap()));
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [(3, None), (4, None)]);
+    }
+
+    #[test]
+    fn no_content_is_shown() {
+        let secret = || &b"s3cret"[..];
+        for body in
+            [Body::from("s3cret"), Body::reader(secret()), Body::factory(Some(6), move || Ok(secret()))]
+        {
+            assert!(!format!("{body:?}").contains("s3cret"), "{body:?}");
+        }
     }
 }

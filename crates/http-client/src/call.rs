@@ -2,9 +2,9 @@
 
 mod trail;
 
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use std::{io, mem};
 
 use conn::{CancelToken, Cancelled, Origin, Route, Timeouts};
 use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
@@ -15,12 +15,12 @@ use crate::config::ClientConfig;
 use crate::error::{AttemptInfo, Error, ErrorKind, RedirectError, Why};
 use crate::hosts::Hosts;
 pub use crate::policy::deadlines::Deadlines;
-use crate::policy::prepare;
 use crate::policy::reask::{Circumstances, Reask, Reasked};
 use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
 pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
+use crate::policy::{auth, prepare};
 use crate::request::Request;
 
 pub(crate) use trail::Trail;
@@ -118,9 +118,10 @@ impl Call {
     /// Begins a call without memory of hosts: nothing is retried, and no breaker is asked.
     ///
     /// # Errors
-    /// The URL has no origin that can be connected to.
-    pub fn new(request: Request, config: Arc<ClientConfig>, now: Instant) -> Result<Self, Error> {
-        let origin = prepare::origin(&request.url)
+    /// The URL has no origin that can be connected to, or user-info that no `Authorization` can hold.
+    pub fn new(mut request: Request, config: Arc<ClientConfig>, now: Instant) -> Result<Self, Error> {
+        let origin = auth::take_user_info(&mut request.url, &mut request.headers)
+            .and_then(|()| prepare::origin(&request.url))
             .map_err(|error| error.for_request(prepare::label_url(request.method.as_str(), &request.url)))?;
         let route = config.route(origin);
         Ok(Self {
@@ -212,10 +213,13 @@ impl Call {
     /// # Errors
     /// The request cannot be sent as it is.
     pub fn begin(&self, now: SystemTime, fields: &mut Headers, out: &mut Vec<u8>) -> Result<Exchange, Error> {
-        let cookies = prepare::cookies(&self.config, &self.request.url, now);
-        prepare::fields(&self.config.headers, &self.request.headers, cookies.as_deref(), fields);
+        let Request { url, headers, without, .. } = &self.request;
+        let cookies = if self.request.cookies { prepare::cookies(&self.config, url, now) } else { None };
+        prepare::fields(&self.config.headers, headers, without, cookies.as_deref(), fields);
         if self.without_expect {
             fields.remove("expect");
+        } else if self.expects() && !fields.contains("expect") {
+            fields.append("Expect", "100-continue")?;
         }
         let head = RequestHead::new(&self.request.method, self.target(), fields)
             .with_host(self.route.origin().authority());
@@ -231,12 +235,14 @@ impl Call {
         now: Instant,
         wall: SystemTime,
     ) -> Verdict {
-        prepare::store_cookies(&self.config, &self.request.url, &head.headers, wall);
+        if self.request.cookies {
+            prepare::store_cookies(&self.config, &self.request.url, &head.headers, wall);
+        }
         self.note(Ok(head.status));
         let circumstances = Circumstances {
             is_reused: answered.is_reused,
             is_sent: answered.is_sent,
-            expects: !self.without_expect && self.request.headers.contains("expect"),
+            expects: self.expects(),
             is_replayable: self.request.body.is_replayable(),
         };
         if let Some(reask) = self.reasked.judge(head.status, circumstances) {
@@ -337,6 +343,14 @@ impl Call {
         error.for_request(self.label()).after(self.trail.attempts.clone())
     }
 
+    /// Tells whether the request says `Expect: 100-continue`, of the caller's or of its own accord.
+    fn expects(&self) -> bool {
+        let Request { headers, body, .. } = &self.request;
+        let own_accord = prepare::expects(self.config.expect_above, body.length());
+        !self.without_expect
+            && (headers.contains("expect") || (own_accord && !self.request.leaves_out("expect")))
+    }
+
     fn timeouts(&self) -> Timeouts {
         self.request.timeouts.unwrap_or(self.config.timeouts)
     }
@@ -378,7 +392,7 @@ impl Call {
     }
 
     /// Lends the content to send.
-    pub(crate) fn content(&mut self) -> Source<'_> {
+    pub(crate) fn content(&mut self) -> io::Result<Source<'_>> {
         self.request.body.source()
     }
 }

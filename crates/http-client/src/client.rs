@@ -3,20 +3,19 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use conn::{CancelToken, Connect, ConnectRequest, ConnectionPool, Origin, PoolSnapshot, Timeouts};
-use resilience::{CircuitBreaker, RetryPolicy, SharedRng};
+use conn::{Connect, ConnectRequest, ConnectionPool, Origin, PoolSnapshot};
+use resilience::{CircuitBreaker, SharedRng};
 use wire::Method;
 
 use crate::body::Body;
+use crate::builder::RequestBuilder;
 use crate::call::Call;
-use crate::config::{ClientConfig, RedirectPolicy};
+use crate::config::ClientConfig;
 use crate::driver::{self, Shared};
 use crate::error::{Error, ErrorKind};
 use crate::hosts::{HostState, Hosts};
 use crate::lease::Depot;
-use crate::policy::auth;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::request::{IntoUrl, Request};
@@ -72,42 +71,67 @@ impl Client {
     }
 
     /// Begins a GET request.
-    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::GET, url)
     }
 
     /// Begins a POST request.
-    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::POST, url)
     }
 
     /// Begins a HEAD request: the response has no content.
-    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::HEAD, url)
     }
 
     /// Begins a PUT request.
-    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PUT, url)
     }
 
     /// Begins a PATCH request.
-    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PATCH, url)
     }
 
     /// Begins a DELETE request.
-    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder<'_> {
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::DELETE, url)
     }
 
+    /// Begins an OPTIONS request.
+    pub fn options(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+
     /// Begins a request with any method, given as a [`Method`] or its name.
-    pub fn request<M>(&self, method: M, url: impl IntoUrl) -> RequestBuilder<'_>
+    pub fn request<M>(&self, method: M, url: impl IntoUrl) -> RequestBuilder
     where
         M: TryInto<Method>,
         M::Error: StdError + Send + Sync + 'static,
     {
-        RequestBuilder { client: self, request: Request::new(method, url) }
+        let request = Request::at(method, url, self.config().base_url.as_ref());
+        RequestBuilder::new(self.clone(), request)
+    }
+
+    /// Sends a request of the `http` crate; a URI without scheme and authority is resolved against the
+    /// [base URL](ClientConfig::base_url). Its version and its extensions are not looked at.
+    ///
+    /// ```no_run
+    /// use http_client::{Client, http};
+    ///
+    /// let request = http::Request::put("https://example.com/log").header("X-Keeper", "Ida").body("all is well")?;
+    /// let response = Client::new().execute(request)?;
+    /// let response: http::Response<_> = response.try_into()?;
+    /// println!("{:?}", response.headers());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); besides, the URI may lack what no base URL gives.
+    pub fn execute<B: Into<Body>>(&self, request: http::Request<B>) -> Result<Response<'static>, Error> {
+        self.send(Request::from_http(request, self.config().base_url.as_ref())?)
     }
 
     /// Sends a request.
@@ -121,13 +145,17 @@ impl Client {
         driver::run(call, &self.shared)
     }
 
+    pub(crate) fn config(&self) -> &ClientConfig {
+        &self.shared.config
+    }
+
     /// Connects to the origin of `url` ahead of time, until `connections` idle ones are there or the pool's limits allow no
-    /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`] together.
+    /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`](crate::Timeouts::connect) together.
     ///
     /// # Errors
     /// The URL names no origin, or a connection could not be made; those before it stay.
     pub fn warm(&self, url: impl IntoUrl, connections: usize) -> Result<usize, Error> {
-        let request = Request::new(Method::HEAD, url)?;
+        let request = Request::at(Method::HEAD, url, self.config().base_url.as_ref())?;
         let Shared { config, depot, .. } = &*self.shared;
         let route = config.route(prepare::origin(&request.url)?);
         let now = config.clock.now();
@@ -166,146 +194,5 @@ impl Default for Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("config", &self.shared.config).finish_non_exhaustive()
-    }
-}
-
-/// Builds a request step by step; what goes wrong on the way waits for [`send`](Self::send).
-#[must_use = "nothing is sent before send()"]
-#[derive(Debug)]
-pub struct RequestBuilder<'c> {
-    client: &'c Client,
-    request: Result<Request, Error>,
-}
-
-impl RequestBuilder<'_> {
-    /// Adds a field line.
-    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.with(|request| Ok(request.headers.append(name, value)?))
-    }
-
-    /// Appends names and values to the query of the URL, percent-encoded as forms are.
-    ///
-    /// ```
-    /// let client = http_client::Client::new();
-    /// let request = client.get("http://example.com/?a=1").query([("q", "salt & pepper"), ("page", "2")]).build()?;
-    /// assert_eq!(request.url.query(), Some("a=1&q=salt+%26+pepper&page=2"));
-    /// # Ok::<(), http_client::Error>(())
-    /// ```
-    pub fn query<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.with(|request| {
-            request.url.query_pairs_mut().extend_pairs(pairs);
-            Ok(())
-        })
-    }
-
-    /// Sets the content to a form, `application/x-www-form-urlencoded`, and says so unless a `Content-Type` is there.
-    ///
-    /// ```no_run
-    /// let client = http_client::Client::new();
-    /// client.post("https://example.com/login").form([("user", "Ida"), ("password", "lantern")]).send()?;
-    /// # Ok::<(), http_client::Error>(())
-    /// ```
-    pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.with(|request| {
-            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-            request.body = form.into();
-            if !request.headers.contains("content-type") {
-                request.headers.append("Content-Type", "application/x-www-form-urlencoded")?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Sets `Authorization` to a user and a password in the clear (RFC 7617): for `https` only, unless the way is trusted.
-    /// It stays at the origin of the request when a redirect leaves it.
-    pub fn basic_auth(self, user: &str, password: &str) -> Self {
-        self.with(|request| Ok(request.headers.set("Authorization", auth::basic(user, password)?)?))
-    }
-
-    /// Sets `Authorization` to a bearer token (RFC 6750). It stays at the origin of the request when a redirect leaves it.
-    pub fn bearer_auth(self, token: &str) -> Self {
-        self.with(|request| Ok(request.headers.set("Authorization", format!("Bearer {token}"))?))
-    }
-
-    /// Sets the content: bytes, text, a [`File`](std::fs::File), or a [`Body`] made of a reader.
-    pub fn body(self, body: impl Into<Body>) -> Self {
-        self.with(|request| {
-            request.body = body.into();
-            Ok(())
-        })
-    }
-
-    /// Bounds the whole call, to the end of the response's content.
-    pub fn timeout(self, total: Duration) -> Self {
-        let timeouts = self.client.shared.config.timeouts;
-        self.with(|request| {
-            request.timeouts.get_or_insert(timeouts).total = Some(total);
-            Ok(())
-        })
-    }
-
-    /// Replaces the client's timeouts for this call.
-    pub fn timeouts(self, timeouts: Timeouts) -> Self {
-        self.with(|request| {
-            request.timeouts = Some(timeouts);
-            Ok(())
-        })
-    }
-
-    /// Says whether sending the request twice is harmless, in place of what its method says.
-    pub fn idempotent(self, idempotent: bool) -> Self {
-        self.with(|request| {
-            request.idempotent = Some(idempotent);
-            Ok(())
-        })
-    }
-
-    /// Replaces the client's policy of retries for this call.
-    pub fn retry(self, policy: RetryPolicy) -> Self {
-        self.with(|request| {
-            request.retry = Some(policy);
-            Ok(())
-        })
-    }
-
-    /// Replaces the client's policy of redirects for this call.
-    pub fn redirect(self, policy: RedirectPolicy) -> Self {
-        self.with(|request| {
-            request.redirect = Some(policy);
-            Ok(())
-        })
-    }
-
-    /// Ends the call early when the token is cancelled, from any thread, up to the last byte of the response.
-    pub fn cancelled_by(self, token: &CancelToken) -> Self {
-        self.with(|request| {
-            request.cancel = Some(token.clone());
-            Ok(())
-        })
-    }
-
-    /// Sends the request and waits for the response head.
-    ///
-    /// # Errors
-    /// As [`Client::send`]; besides, whatever went wrong while building.
-    pub fn send(self) -> Result<Response<'static>, Error> {
-        self.client.send(self.request?)
-    }
-
-    /// Returns the request as it was built, without sending it.
-    ///
-    /// # Errors
-    /// Whatever went wrong while building.
-    pub fn build(self) -> Result<Request, Error> {
-        self.request
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
-        if let Ok(request) = &mut self.request
-            && let Err(error) = change(request)
-        {
-            self.request = Err(error);
-        }
-        self
     }
 }

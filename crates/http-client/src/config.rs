@@ -9,6 +9,7 @@ use conn::{
     SystemResolver, TcpOptions, Timeouts,
 };
 use resilience::{BreakerConfig, BudgetConfig, RetryPolicy, SharedRng, Stack};
+use url::Url;
 use wire::{Headers, Leniency};
 
 mod redirect;
@@ -37,8 +38,16 @@ pub struct ClientConfig {
     pub limits: Limits,
     /// What of a server's mistakes is put up with. Default: nothing but folded lines.
     pub leniency: Leniency,
+    /// What relative URLs given to a [`Client`](crate::Client) are resolved against (RFC 3986): `log` at
+    /// `https://example.com/api/` is `https://example.com/api/log`; without the last slash, `api` would be replaced. One
+    /// that begins with two slashes must not lead to another host. Default none.
+    pub base_url: Option<Url>,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
+    /// Above how many bytes of content a client asks with `Expect: 100-continue` whether the server wants them, and waits
+    /// up to [`Timeouts::expect_continue`] for its word. Content of unknown length is sent unasked. None for never. Default
+    /// 1 MiB.
+    pub expect_above: Option<u64>,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
     /// once, and that is all. [`standard`](Self::standard) turns it on.
     pub retry: Option<RetryPolicy>,
@@ -169,7 +178,9 @@ impl Default for ClientConfig {
             timeouts: Timeouts::default(),
             limits: Limits::default(),
             leniency: Leniency::default(),
+            base_url: None,
             headers,
+            expect_above: Some(1 << 20),
             redirect: RedirectPolicy::default(),
             retry: None,
             retry_budget: Some(BudgetConfig::default()),

@@ -166,7 +166,7 @@ impl Connection {
         }
         let url = self.cookie_url(target);
         let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
-        prepare::fields(&self.config.headers, &own, cookies.as_deref(), &mut self.link.fields);
+        prepare::fields(&self.config.headers, &own, &[], cookies.as_deref(), &mut self.link.fields);
         self.begin(&method, target, body.length())?;
         self.state = State::Sending;
         self.sent(|link, deadlines, clock| link.send(body.source(), deadlines, clock))?;

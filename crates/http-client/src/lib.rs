@@ -18,40 +18,51 @@
 //! # Features
 //!
 //! * `cookies` (default): a jar on [`ClientConfig`].
+//! * `json` (default): values of serde as content, [`RequestBuilder::json`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `multipart`: forms with files, `Multipart`.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 
 pub mod call;
 
 mod body;
+mod builder;
 mod client;
 mod config;
 mod connection;
+mod convert;
 mod driver;
 mod error;
 mod hosts;
 mod info;
 mod lease;
 mod link;
+#[cfg(feature = "multipart")]
+mod multipart;
+mod oneshot;
 mod policy;
 mod request;
 mod response;
 
 pub use body::Body;
+pub use builder::RequestBuilder;
 pub use call::Passed;
-pub use client::{Client, RequestBuilder};
+pub use client::Client;
 pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
 pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
+#[cfg(feature = "multipart")]
+pub use multipart::{Multipart, Part};
+pub use oneshot::{delete, get, head, patch, post, put};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};
 pub use response::Response;
 
 #[cfg(feature = "cookies")]
 pub use cookies;
-pub use {conn, resilience, url, wire};
+pub use {conn, http, resilience, url, wire};
 
 pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
 #[cfg(feature = "cookies")]

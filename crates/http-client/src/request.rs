@@ -1,5 +1,7 @@
 //! A request as plain data.
 
+mod url_of;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -11,6 +13,9 @@ use wire::{Headers, Method};
 use crate::body::Body;
 use crate::config::RedirectPolicy;
 use crate::error::{Error, ErrorKind};
+
+pub use url_of::IntoUrl;
+pub(crate) use url_of::redacted;
 
 /// A request as plain data: what is sent where, with which content.
 ///
@@ -26,12 +31,17 @@ use crate::error::{Error, ErrorKind};
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The URL; its fragment is not sent.
+    /// The URL; its fragment is not sent. A user name and a password in it become an `Authorization` field, unless the
+    /// request has one.
     pub url: Url,
     /// The request's own field lines, sent in this order.
     pub headers: Headers,
+    /// Names of fields that the client would add by itself, its default fields and `Expect`, and must not. Default none.
+    pub without: Vec<String>,
     /// The content. Default none.
     pub body: Body,
+    /// Whether the client's jar takes part. Default true.
+    pub cookies: bool,
     /// Timeouts in place of the client's. Default none.
     pub timeouts: Option<Timeouts>,
     /// Which redirects are followed, in place of the client's policy. Default none.
@@ -55,19 +65,80 @@ impl Request {
         M: TryInto<Method>,
         M::Error: StdError + Send + Sync + 'static,
     {
+        Self::at(method, url, None)
+    }
+
+    /// As [`new`](Self::new), with a URL that may be relative to `base`.
+    pub(crate) fn at<M>(method: M, url: impl IntoUrl, base: Option<&Url>) -> Result<Self, Error>
+    where
+        M: TryInto<Method>,
+        M::Error: StdError + Send + Sync + 'static,
+    {
         let method = method.try_into().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
-        let url = url.into_url().map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
+        let url = url.into_url(base)?;
         Ok(Self {
             method,
             url,
             headers: Headers::new(),
+            without: Vec::new(),
             body: Body::empty(),
+            cookies: true,
             timeouts: None,
             redirect: None,
             retry: None,
             idempotent: None,
             cancel: None,
         })
+    }
+
+    /// Takes over a request of the `http` crate whose URI may be relative to `base`.
+    pub(crate) fn from_http<B: Into<Body>>(
+        request: http::Request<B>,
+        base: Option<&Url>,
+    ) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        let mut request = Self::at(parts.method, parts.uri.to_string(), base)?;
+        request.headers = Headers::from(&parts.headers);
+        request.body = body.into();
+        Ok(request)
+    }
+
+    /// Tells whether a field that would be added must not be.
+    pub(crate) fn leaves_out(&self, name: &str) -> bool {
+        self.without.iter().any(|out| out.eq_ignore_ascii_case(name))
+    }
+
+    /// Says what the content is, unless that is said already.
+    pub(crate) fn describe_content(&mut self, media_type: &str) -> Result<(), Error> {
+        if !self.headers.contains("content-type") {
+            self.headers.append("Content-Type", media_type)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes over the method, the URI, which must be absolute, the fields and the content. Names come in lower case, as
+/// `http` has them; the version and the extensions are not looked at.
+impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
+    type Error = Error;
+
+    fn try_from(request: http::Request<B>) -> Result<Self, Error> {
+        Self::from_http(request, None)
+    }
+}
+
+/// Gives the method, the URL without its fragment, the fields and the content; what `http` has no place for is lost:
+/// timeouts, policies, the order and the case of names.
+impl TryFrom<Request> for http::Request<Body> {
+    type Error = Error;
+
+    fn try_from(request: Request) -> Result<Self, Error> {
+        let invalid = |error: http::Error| Error::new(ErrorKind::InvalidRequest, error);
+        let uri = request.url.as_str().parse::<http::Uri>().map_err(|error| invalid(error.into()))?;
+        let mut made = Self::new(request.body);
+        *made.headers_mut() = (&request.headers).try_into().map_err(invalid)?;
+        (*made.method_mut(), *made.uri_mut()) = (request.method, uri);
+        Ok(made)
     }
 }
 
@@ -80,61 +151,5 @@ impl fmt::Debug for Request {
             .field("headers", &self.headers)
             .field("body", &self.body)
             .finish_non_exhaustive()
-    }
-}
-
-/// Shows a URL without user-info, and whether it has a query, which may hold secrets.
-pub(crate) fn redacted(url: &Url) -> impl fmt::Display {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-    let query = if url.query().is_some() { "?..." } else { "" };
-    format!("{}://{host}{port}{}{query}", url.scheme(), url.path())
-}
-
-/// What a URL can be given as: `&str`, `String`, or a [`Url`].
-pub trait IntoUrl: sealed::Sealed {
-    /// Parses the URL.
-    ///
-    /// # Errors
-    /// It is not an absolute URL.
-    fn into_url(self) -> Result<Url, url::ParseError>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for &str {}
-    impl Sealed for String {}
-    impl Sealed for &String {}
-    impl Sealed for url::Url {}
-    impl Sealed for &url::Url {}
-}
-
-impl IntoUrl for &str {
-    fn into_url(self) -> Result<Url, url::ParseError> {
-        Url::parse(self)
-    }
-}
-
-impl IntoUrl for String {
-    fn into_url(self) -> Result<Url, url::ParseError> {
-        Url::parse(&self)
-    }
-}
-
-impl IntoUrl for &String {
-    fn into_url(self) -> Result<Url, url::ParseError> {
-        Url::parse(self)
-    }
-}
-
-impl IntoUrl for Url {
-    fn into_url(self) -> Result<Url, url::ParseError> {
-        Ok(self)
-    }
-}
-
-impl IntoUrl for &Url {
-    fn into_url(self) -> Result<Url, url::ParseError> {
-        Ok(self.clone())
     }
 }

@@ -90,7 +90,7 @@ impl<'c> Response<'c> {
         self.trail.attempts.as_slice()
     }
 
-    fn head(&self) -> &ResponseHead {
+    pub(crate) fn head(&self) -> &ResponseHead {
         &self.lease.message.head
     }
 

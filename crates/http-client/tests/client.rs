@@ -155,7 +155,7 @@ fn errors_of_building_wait_for_send() {
     for request in [
         client.get("not a url"),
         client.get("ftp://a/"),
-        client.get("http://user:s3cret@a/"),
+        client.get("http://user%3A:s3cret@a/"),
         client.request("G T", "http://a/"),
         client.get("http://a/").header("X Y", "z").header("fine", "too late"),
     ] {

@@ -1,8 +1,9 @@
 //! Receiving a response: its head, its content, and what becomes of the connection.
 
 use std::io;
+use std::time::Duration;
 
-use conn::{Clock, Deadline, Limit, TimedOut};
+use conn::{Clock, Deadline, Interest, Limit, TimedOut};
 use tracing::{debug, trace};
 use wire::{CloseReason, Event, Exchange, ParseError, Persistence};
 
@@ -14,6 +15,8 @@ use crate::policy::deadlines::Deadlines;
 const READ_SIZE: usize = 16 << 10;
 /// A read straight into the caller's buffer must be worth its system call.
 const DIRECT_READ: usize = 8 << 10;
+/// How long the rest of an early answer's head is waited for before content goes on.
+const EARLY_ANSWER: Duration = Duration::from_millis(50);
 
 /// Why the next event did not come.
 enum Stop {
@@ -35,6 +38,25 @@ impl Link {
                     trace!("no 100 (Continue) came; sending the content");
                     self.exchange.as_mut().map(Exchange::stop_waiting).unwrap_or_default();
                 }
+                Err(stop) => return Err(self.stopped(stop)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the answer that came while content is still being sent, if one did. Never waits for its beginning.
+    pub(super) fn look_for_answer(&mut self, deadlines: &Deadlines, clock: &dyn Clock) -> Result<(), Error> {
+        while !self.answered {
+            let Some(transport) = &mut self.transport else { return Ok(()) };
+            let at_once = Deadline::after(clock.now(), Some(Duration::ZERO), Limit::Idle);
+            if transport.ready(Interest::READ, at_once).is_err() {
+                return Ok(());
+            }
+            // What can be read may be no more than a ticket of TLS.
+            let briefly = deadlines.briefly(clock.now(), EARLY_ANSWER);
+            match self.next_event(|| briefly.body(clock.now())) {
+                Ok(event) => self.note(event),
+                Err(Stop::Transport(error)) if TimedOut::in_io(&error).is_some() => return Ok(()),
                 Err(stop) => return Err(self.stopped(stop)),
             }
         }

@@ -1,9 +1,10 @@
 //! Sending a request: head and content, as far as the server takes it.
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::mem;
+use std::time::Duration;
 
-use conn::{Clock, TimedOut};
+use conn::{Clock, Deadline, Limit, TimedOut, Transport};
 use tracing::debug;
 use wire::Exchange;
 
@@ -17,46 +18,102 @@ const JOINED_CONTENT: usize = 4 << 10;
 /// How much a reader of the caller's is asked for at a time.
 const UPLOAD_SIZE: usize = 64 << 10;
 
+/// How much of a file the kernel is asked to copy at a time.
+const FILE_PIECE: usize = 1 << 20;
+/// How long a write waits before it is asked whether an answer is there. Short enough for a person, long enough that an
+/// upload which is merely slow pays nothing that can be measured.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 impl Link {
     /// Sends head and content. Stops early where the server does not want the content or closed its side: the response
     /// tells.
     pub(crate) fn send(
         &mut self,
-        source: Source<'_>,
+        content: io::Result<Source<'_>>,
         deadlines: &Deadlines,
         clock: &dyn Clock,
     ) -> Result<(), Error> {
+        let mut content = match content {
+            Ok(content) => content,
+            Err(error) => return Err(self.fail(Error::new(ErrorKind::Content, error))),
+        };
         if self.exchange.as_ref().is_some_and(Exchange::awaits_continue) {
             self.flush(deadlines, clock)?;
             self.await_continue(deadlines, clock)?;
+            if self.answered {
+                return Ok(());
+            }
         }
-        match source {
-            _ if self.answered => return Ok(()),
-            Source::Bytes(bytes) => self.send_content(bytes, deadlines, clock)?,
-            Source::Reader(reader) => self.send_reader(reader, deadlines, clock)?,
+        if self.send_file(&mut content, deadlines, clock)? {
+            return self.finish(deadlines, clock);
         }
-        self.finish(deadlines, clock)
+        let is_at_hand = content.is_at_hand();
+        let sent = content.each(UPLOAD_SIZE, |run| -> Result<bool, Error> {
+            self.send_content(run, deadlines, clock)?;
+            if !is_at_hand {
+                // The reader may take its time for the next run.
+                self.flush(deadlines, clock)?;
+            }
+            Ok(self.broken.is_none() && !self.is_cut_short())
+        })?;
+        match sent {
+            Ok(()) => self.finish(deadlines, clock),
+            Err(error) => Err(self.fail(Error::new(ErrorKind::Content, error))),
+        }
     }
 
-    fn send_reader(
+    /// Lets the kernel copy a file, and tells whether it did: not where the content is none, or the stream is encrypted.
+    fn send_file(
         &mut self,
-        reader: &mut dyn Read,
+        content: &mut Source<'_>,
         deadlines: &Deadlines,
         clock: &dyn Clock,
-    ) -> Result<(), Error> {
-        let mut run = vec![0; UPLOAD_SIZE];
-        while self.broken.is_none() {
-            let n = match reader.read(&mut run) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.fail(Error::new(ErrorKind::Content, error))),
-            };
-            self.send_content(run.get(..n).unwrap_or_default(), deadlines, clock)?;
-            // The reader may take its time for the next run.
-            self.flush(deadlines, clock)?;
+    ) -> Result<bool, Error> {
+        let Some((file, mut at, mut left)) = content.file() else { return Ok(false) };
+        let Some(transport) = &mut self.transport else { return Ok(false) };
+        if left <= JOINED_CONTENT as u64 || transport.send_file(file, at, 0).is_none() {
+            return Ok(false);
         }
-        Ok(())
+        while left > 0 && self.broken.is_none() && !self.is_cut_short() {
+            let piece = usize::try_from(left).unwrap_or(FILE_PIECE).min(FILE_PIECE);
+            let Some(exchange) = &mut self.exchange else {
+                return Err(self.named(Misuse::NotSending.into()));
+            };
+            let frame = match exchange.frame(piece) {
+                Ok(frame) => frame,
+                Err(error) => return Err(self.fail(error.into())),
+            };
+            self.output.extend_from_slice(frame.prefix());
+            self.flush(deadlines, clock)?;
+            let mut missing = piece as u64;
+            while missing > 0 {
+                let Some((file, ..)) = content.file() else { return Ok(false) };
+                let mut is_at_end = false;
+                let n = self.patiently(true, deadlines, clock, |transport| {
+                    let sent = transport.send_file(file, at, missing);
+                    let n = sent.unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))?;
+                    is_at_end = n == 0;
+                    Ok(usize::try_from(n.max(1)).unwrap_or(usize::MAX))
+                })?;
+                if is_at_end {
+                    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter");
+                    return Err(self.fail(Error::new(ErrorKind::Content, error)));
+                }
+                if n == 0 {
+                    return Ok(true);
+                }
+                let n = (n as u64).min(missing);
+                (at, missing) = (at.saturating_add(n), missing - n);
+                self.sent = self.sent.saturating_add(n);
+                content.note(n);
+                if missing > 0 {
+                    self.look_for_answer(deadlines, clock)?;
+                }
+            }
+            self.output.extend_from_slice(frame.suffix());
+            left = left.saturating_sub(piece as u64);
+        }
+        Ok(true)
     }
 
     /// Sends one run of content behind what waits in `output`; a short one waits there for more.
@@ -87,6 +144,10 @@ impl Link {
 
     /// Ends the request.
     pub(crate) fn finish(&mut self, deadlines: &Deadlines, clock: &dyn Clock) -> Result<(), Error> {
+        if self.is_cut_short() {
+            self.output.clear();
+            return Ok(());
+        }
         let Some(exchange) = &mut self.exchange else { return Err(self.named(Misuse::NotSending.into())) };
         if self.broken.is_none()
             && let Err(error) = exchange.finish(None, &mut self.output)
@@ -94,6 +155,7 @@ impl Link {
             return Err(self.fail(error.into()));
         }
         self.flush(deadlines, clock)?;
+        self.patiently(true, deadlines, clock, |transport| transport.flush().map(|()| 1))?;
         let now = clock.now();
         self.timings.send = now.saturating_duration_since(self.send_began.unwrap_or(now));
         self.sent_at = Some(now);
@@ -114,26 +176,60 @@ impl Link {
         let mut slices = parts.map(IoSlice::new);
         let mut rest = &mut slices[..];
         IoSlice::advance_slices(&mut rest, 0);
-        while left > 0 && self.broken.is_none() {
+        // The first write of a request without content keeps its full time: nothing can answer it early.
+        let mut watches = self.sent > 0 || parts.get(1).is_some_and(|content| !content.is_empty());
+        while left > 0 {
+            let n = self.patiently(watches, deadlines, clock, |transport| transport.write_vectored(rest))?;
+            if n == 0 {
+                break;
+            }
+            let n = n.min(left);
+            left -= n;
+            self.sent = self.sent.saturating_add(n as u64);
+            IoSlice::advance_slices(&mut rest, n);
+            watches = true;
+            if left > 0 {
+                // A short write says that the peer does not keep up.
+                self.look_for_answer(deadlines, clock)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one write. It waits in short turns while an answer may come: a server that has answered and does not read on
+    /// would hold it until the idle timeout. Gives 0 where nothing more can be or is to be sent.
+    fn patiently(
+        &mut self,
+        watches: bool,
+        deadlines: &Deadlines,
+        clock: &dyn Clock,
+        mut write: impl FnMut(&mut dyn Transport) -> io::Result<usize>,
+    ) -> Result<usize, Error> {
+        let began = clock.now();
+        self.send_began.get_or_insert(began);
+        let limit = deadlines.send(began);
+        while self.broken.is_none() && !self.is_cut_short() {
             let Some(transport) = &mut self.transport else {
                 return Err(self.failed.clone().unwrap_or_else(|| self.named(Misuse::Closed.into())));
             };
-            let now = clock.now();
-            self.send_began.get_or_insert(now);
-            transport.set_deadline(deadlines.send(now));
-            let error = match transport.write_vectored(rest) {
-                Ok(n @ 1..) => {
-                    let n = n.min(left);
-                    left -= n;
-                    self.sent = self.sent.saturating_add(n as u64);
-                    IoSlice::advance_slices(&mut rest, n);
-                    continue;
-                }
+            let turn = Deadline::after(clock.now(), watches.then_some(PATIENCE), Limit::Idle);
+            transport.set_deadline(limit.min(turn));
+            let error = match write(&mut **transport) {
+                Ok(n @ 1..) => return Ok(n),
                 Ok(0) => io::ErrorKind::WriteZero.into(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
             let timed_out = TimedOut::in_io(&error).is_some();
+            if timed_out && watches && limit.remaining(clock.now()).is_ok() {
+                self.look_for_answer(deadlines, clock)?;
+                continue;
+            }
+            let error = match limit.remaining(clock.now()) {
+                // The turn's own error would tell the turn's time.
+                Err(passed) if timed_out => passed.into(),
+                _ => error,
+            };
             let error = self.broke(error);
             // RFC 9112 §9.5: a server may answer and close before it has read everything; look for its answer.
             if timed_out || self.sent == 0 {
@@ -142,6 +238,12 @@ impl Link {
             debug!(%error, sent = self.sent, "the request broke off");
             self.broken = Some(error.at(self.progress()));
         }
-        Ok(())
+        Ok(0)
+    }
+
+    /// Tells whether an answer made the rest of the content pointless. Content goes on under a 2xx: such a server may
+    /// answer while it reads.
+    fn is_cut_short(&self) -> bool {
+        self.answered && (self.complete || self.message.head.status.as_u16() >= 300)
     }
 }

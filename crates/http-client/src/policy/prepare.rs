@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use conn::{Origin, Scheme};
 use url::{Position, Url};
-use wire::Headers;
+use wire::{BodyLength, Headers};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind};
@@ -17,9 +17,6 @@ pub(crate) enum UrlError {
     Scheme,
     #[error("the URL has no host")]
     NoHost,
-    /// Sending it as Basic authentication unasked has leaked many a password.
-    #[error("the URL carries a user name or password; set the Authorization field instead")]
-    UserInfo,
 }
 
 /// Finds the origin of a URL.
@@ -29,9 +26,6 @@ pub(crate) fn origin(url: &Url) -> Result<Origin, Error> {
         "https" => Scheme::Https,
         _ => return Err(Error::new(ErrorKind::InvalidRequest, UrlError::Scheme)),
     };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::new(ErrorKind::InvalidRequest, UrlError::UserInfo));
-    }
     let host = url.host_str().ok_or_else(|| Error::new(ErrorKind::InvalidRequest, UrlError::NoHost))?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Origin::new(scheme, host, url.port()).map_err(|error| Error::new(ErrorKind::InvalidRequest, error))
@@ -42,17 +36,29 @@ pub(crate) fn target(url: &Url) -> &str {
     &url[Position::BeforePath..Position::AfterQuery]
 }
 
-/// Puts together the fields to send: defaults that the request does not have, the request's own in their order, and the
-/// jar's cookies unless the request brings its own.
-pub(crate) fn fields(defaults: &Headers, own: &Headers, cookies: Option<&str>, into: &mut Headers) {
+/// Puts together the fields to send: defaults that the request does not have and does not leave out, the request's own in
+/// their order, and the jar's cookies unless the request brings its own.
+pub(crate) fn fields(
+    defaults: &Headers,
+    own: &Headers,
+    without: &[String],
+    cookies: Option<&str>,
+    into: &mut Headers,
+) {
     into.clear();
     into.extend_from(defaults);
-    into.retain(|name, _| !own.contains(name));
+    into.retain(|name, _| !own.contains(name) && !without.iter().any(|out| out.eq_ignore_ascii_case(name)));
     into.extend_from(own);
     if let Some(cookies) = cookies.filter(|_| !own.contains("cookie")) {
         // The jar refuses control characters, so this cannot fail; without the field the request stays valid.
         let _ = into.append("Cookie", cookies);
     }
+}
+
+/// Tells whether content is so long that the server is asked first whether it wants it (RFC 9110 §10.1.1). One of unknown
+/// length is sent as it comes: most streams are short, and a server that ignores the question would make each wait.
+pub(crate) fn expects(above: Option<u64>, length: BodyLength) -> bool {
+    matches!((above, length), (Some(above), BodyLength::Known(length)) if length > above && length > 0)
 }
 
 /// Returns what the configured jar has for a URL.
@@ -124,8 +130,7 @@ mod tests {
         check("http://127.1/", Some(("http://127.0.0.1", "/")));
         check("ftp://a/", None);
         check("data:x", None);
-        check("http://user@a/", None);
-        check("http://:secret@a/", None);
+        check("http://user:secret@a/", Some(("http://a", "/")));
     }
 
     #[test]
@@ -134,7 +139,7 @@ mod tests {
         fn check(own: &[(&str, &str)], cookies: Option<&str>, expected: &[(&str, &str)]) {
             let defaults = headers(&[("User-Agent", "us"), ("Accept", "*/*")]);
             let mut into = headers(&[("Left", "over")]);
-            fields(&defaults, &headers(own), cookies, &mut into);
+            fields(&defaults, &headers(own), &[], cookies, &mut into);
             assert_eq!(into, headers(expected));
         }
         check(&[], None, &[("User-Agent", "us"), ("Accept", "*/*")]);
@@ -142,6 +147,30 @@ mod tests {
         check(&[], Some("a=b"), &[("User-Agent", "us"), ("Accept", "*/*"), ("Cookie", "a=b")]);
         let own = [("cookie", "mine")];
         check(&own, Some("a=b"), &[("User-Agent", "us"), ("Accept", "*/*"), ("cookie", "mine")]);
+    }
+
+    #[test]
+    fn a_default_can_be_left_out_but_not_a_field_of_the_requests_own() {
+        let defaults = headers(&[("User-Agent", "us"), ("Accept", "*/*")]);
+        let mut into = Headers::new();
+        let without = ["ACCEPT".to_owned(), "x".to_owned()];
+        fields(&defaults, &headers(&[("X", "1")]), &without, None, &mut into);
+        assert_eq!(into, headers(&[("User-Agent", "us"), ("X", "1")]));
+    }
+
+    #[test]
+    fn only_long_content_asks_first() {
+        for (above, length, expected) in [
+            (Some(10), BodyLength::Known(11), true),
+            (Some(10), BodyLength::Known(10), false),
+            (Some(0), BodyLength::Known(1), true),
+            (Some(0), BodyLength::Known(0), false),
+            (Some(0), BodyLength::Empty, false),
+            (Some(0), BodyLength::Unknown, false),
+            (None, BodyLength::Known(u64::MAX), false),
+        ] {
+            assert_eq!(expects(above, length), expected, "{above:?} {length:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,212 @@
+//! A request in the making.
+
+use std::time::Duration;
+
+use conn::{CancelToken, Timeouts};
+use resilience::RetryPolicy;
+
+use crate::body::Body;
+use crate::client::Client;
+use crate::config::RedirectPolicy;
+use crate::error::Error;
+#[cfg(feature = "json")]
+use crate::error::ErrorKind;
+use crate::policy::auth;
+use crate::request::Request;
+use crate::response::Response;
+
+/// Builds a request step by step; what goes wrong on the way waits for [`send`](Self::send).
+#[must_use = "nothing is sent before send()"]
+#[derive(Debug)]
+pub struct RequestBuilder {
+    client: Client,
+    request: Result<Request, Error>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(client: Client, request: Result<Request, Error>) -> Self {
+        Self { client, request }
+    }
+
+    /// Adds a field line.
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.with(|request| Ok(request.headers.append(name, value)?))
+    }
+
+    /// Leaves out a [default field](crate::ClientConfig::headers) of the client's, or the `Expect` that it adds by itself.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// client.get("https://example.com/").without_header("User-Agent").send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn without_header(self, name: &str) -> Self {
+        self.with(|request| {
+            request.without.push(name.to_owned());
+            Ok(())
+        })
+    }
+
+    /// Says whether the client's jar takes part: whether cookies are sent, and those of the response kept. Default true.
+    pub fn cookies(self, cookies: bool) -> Self {
+        self.with(|request| {
+            request.cookies = cookies;
+            Ok(())
+        })
+    }
+
+    /// Appends names and values to the query of the URL, percent-encoded as forms are.
+    ///
+    /// ```
+    /// let client = http_client::Client::new();
+    /// let request = client.get("http://example.com/?a=1").query([("q", "salt & pepper"), ("page", "2")]).build()?;
+    /// assert_eq!(request.url.query(), Some("a=1&q=salt+%26+pepper&page=2"));
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn query<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.with(|request| {
+            request.url.query_pairs_mut().extend_pairs(pairs);
+            Ok(())
+        })
+    }
+
+    /// Sets the content to a form, `application/x-www-form-urlencoded`, and says so unless a `Content-Type` is there.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// client.post("https://example.com/login").form([("user", "Ida"), ("password", "lantern")]).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.with(|request| {
+            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            request.body = form.into();
+            request.describe_content("application/x-www-form-urlencoded")
+        })
+    }
+
+    /// Sets the content to JSON, `application/json`, and says so unless a `Content-Type` is there.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// client.post("https://example.com/log").json(&["all", "is", "well"]).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    ///
+    /// A value that cannot be JSON, a map whose keys are no strings for one, is an error that waits for
+    /// [`send`](Self::send).
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
+        self.with(|request| {
+            let json = serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::Content, error))?;
+            request.body = json.into();
+            request.describe_content("application/json")
+        })
+    }
+
+    /// Sets the content to a form of several parts, `multipart/form-data`, in place of any `Content-Type`, which could not
+    /// know the boundary.
+    #[cfg(feature = "multipart")]
+    pub fn multipart(self, form: crate::multipart::Multipart) -> Self {
+        self.with(|request| {
+            request.headers.set("Content-Type", form.content_type())?;
+            request.body = form.into_body()?;
+            Ok(())
+        })
+    }
+
+    /// Sets `Authorization` to a user and a password in the clear (RFC 7617): for `https` only, unless the way is trusted.
+    /// It stays at the origin of the request when a redirect leaves it.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        self.with(|request| {
+            Ok(request.headers.set("Authorization", auth::basic(user.as_bytes(), password.as_bytes())?)?)
+        })
+    }
+
+    /// Sets `Authorization` to a bearer token (RFC 6750). It stays at the origin of the request when a redirect leaves it.
+    pub fn bearer_auth(self, token: &str) -> Self {
+        self.with(|request| Ok(request.headers.set("Authorization", format!("Bearer {token}"))?))
+    }
+
+    /// Sets the content: bytes, text, a [`File`](std::fs::File), or a [`Body`] made of a reader.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.with(|request| {
+            request.body = body.into();
+            Ok(())
+        })
+    }
+
+    /// Bounds the whole call, to the end of the response's content.
+    pub fn timeout(self, total: Duration) -> Self {
+        let timeouts = self.client.config().timeouts;
+        self.with(|request| {
+            request.timeouts.get_or_insert(timeouts).total = Some(total);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's timeouts for this call.
+    pub fn timeouts(self, timeouts: Timeouts) -> Self {
+        self.with(|request| {
+            request.timeouts = Some(timeouts);
+            Ok(())
+        })
+    }
+
+    /// Says whether sending the request twice is harmless, in place of what its method says.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.with(|request| {
+            request.idempotent = Some(idempotent);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's policy of retries for this call.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.with(|request| {
+            request.retry = Some(policy);
+            Ok(())
+        })
+    }
+
+    /// Replaces the client's policy of redirects for this call.
+    pub fn redirect(self, policy: RedirectPolicy) -> Self {
+        self.with(|request| {
+            request.redirect = Some(policy);
+            Ok(())
+        })
+    }
+
+    /// Ends the call early when the token is cancelled, from any thread, up to the last byte of the response.
+    pub fn cancelled_by(self, token: &CancelToken) -> Self {
+        self.with(|request| {
+            request.cancel = Some(token.clone());
+            Ok(())
+        })
+    }
+
+    /// Sends the request and waits for the response head.
+    ///
+    /// # Errors
+    /// As [`Client::send`]; besides, whatever went wrong while building.
+    pub fn send(self) -> Result<Response<'static>, Error> {
+        self.client.send(self.request?)
+    }
+
+    /// Returns the request as it was built, without sending it.
+    ///
+    /// # Errors
+    /// Whatever went wrong while building.
+    pub fn build(self) -> Result<Request, Error> {
+        self.request
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            self.request = Err(error);
+        }
+        self
+    }
+}

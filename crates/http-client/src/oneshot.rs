@@ -1,0 +1,42 @@
+//! One request without a client of one's own.
+
+use crate::builder::RequestBuilder;
+use crate::client::Client;
+use crate::request::IntoUrl;
+
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $verb:ident)*) => {$(
+        $(#[$doc])*
+        ///
+        /// The connection serves this call alone, redirects included. Whoever sends more than one request wants a
+        /// [`Client`], which keeps connections.
+        pub fn $verb(url: impl IntoUrl) -> RequestBuilder {
+            Client::new().$verb(url)
+        }
+    )*};
+}
+
+verbs! {
+    /// Begins a GET request with default settings.
+    ///
+    /// ```no_run
+    /// println!("{}", http_client::get("https://example.com/").send()?.text()?);
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    get
+    /// Begins a HEAD request with default settings.
+    head
+    /// Begins a POST request with default settings.
+    ///
+    /// ```no_run
+    /// http_client::post("https://example.com/log").body("all is well").send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    post
+    /// Begins a PUT request with default settings.
+    put
+    /// Begins a PATCH request with default settings.
+    patch
+    /// Begins a DELETE request with default settings.
+    delete
+}
