@@ -15,12 +15,12 @@ use crate::config::ClientConfig;
 use crate::error::{AttemptInfo, Error, ErrorKind, RedirectError, Why};
 use crate::hosts::Hosts;
 pub use crate::policy::deadlines::Deadlines;
-use crate::policy::prepare;
 use crate::policy::reask::{Circumstances, Reask, Reasked};
 use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
 pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
+use crate::policy::{decode, prepare};
 use crate::request::Request;
 
 pub(crate) use trail::Trail;
@@ -217,6 +217,9 @@ impl Call {
         if self.without_expect {
             fields.remove("expect");
         }
+        if self.decodes() {
+            decode::offer(fields);
+        }
         let head = RequestHead::new(&self.request.method, self.target(), fields)
             .with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
@@ -375,6 +378,12 @@ impl Call {
     #[must_use]
     pub fn cancel(&self) -> &CancelToken {
         self.request.cancel.as_ref().unwrap_or(&self.config.cancel)
+    }
+
+    /// Tells whether the response is decoded.
+    pub(crate) fn decodes(&self) -> bool {
+        let (own, defaults) = (&self.request.headers, &self.config.headers);
+        self.request.decode && self.config.decode && decode::may_offer([own, defaults])
     }
 
     /// Lends the content to send.

@@ -260,6 +260,14 @@ impl RequestBuilder<'_> {
         })
     }
 
+    /// Asks for content as it stands, and leaves alone what comes encoded all the same.
+    pub fn without_decoding(self) -> Self {
+        self.with(|request| {
+            request.decode = false;
+            Ok(())
+        })
+    }
+
     /// Replaces the client's policy of retries for this call.
     pub fn retry(self, policy: RetryPolicy) -> Self {
         self.with(|request| {

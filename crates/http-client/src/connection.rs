@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
 use crate::link::{Link, Provenance};
 use crate::policy::deadlines::Deadlines;
-use crate::policy::prepare;
+use crate::policy::{decode, prepare};
 use crate::response::Response;
 
 /// One connection to one origin, driven by hand: a request is sent when you say so, its response is read when you ask
@@ -52,6 +52,8 @@ pub struct Connection {
     config: Arc<ClientConfig>,
     connect: Arc<dyn Connect>,
     deadlines: Deadlines,
+    /// The response to the current request is decoded.
+    decodes: bool,
     state: State,
 }
 
@@ -119,13 +121,15 @@ impl Connection {
             connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
+            decodes: false,
             state: State::Idle,
         };
         connection.dial()?;
         Ok(connection)
     }
 
-    /// Sends a request without content and does not wait for the response. Default fields and cookies are added.
+    /// Sends a request without content and does not wait for the response. Default fields, cookies and `Accept-Encoding` are
+    /// added.
     ///
     /// # Errors
     /// The response to the last request was never asked for, the request is invalid, or sending fails.
@@ -167,6 +171,7 @@ impl Connection {
         let url = self.cookie_url(target);
         let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
         prepare::fields(&self.config.headers, &own, cookies.as_deref(), &mut self.link.fields);
+        self.decodes = self.config.decode && decode::offer(&mut self.link.fields);
         self.begin(&method, target, body.length())?;
         self.state = State::Sending;
         self.sent(|link, deadlines, clock| link.send(body.source(), deadlines, clock))?;
@@ -186,6 +191,7 @@ impl Connection {
         let method = parse_method(method)?;
         self.start(&method, target)?;
         self.link.fields.clear();
+        self.decodes = false;
         self.state = State::Building { method, target: target.to_owned() };
         Ok(self)
     }
@@ -280,7 +286,8 @@ impl Connection {
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());
         }
-        Ok(Response::new(Lease::Borrowed(&mut self.link), self.deadlines, clock, self.config.limits.buffered))
+        let lease = Lease::Borrowed(&mut self.link);
+        Ok(Response::new(lease, self.deadlines, clock, &self.config.limits, self.decodes))
     }
 
     /// Tells whether the connection is open as far as is known; nothing is asked of the peer.

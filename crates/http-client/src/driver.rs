@@ -92,7 +92,7 @@ fn try_once(
         return Ok(None);
     }
     let clock = Arc::clone(&shared.config.clock);
-    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits.buffered)))
+    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits, call.decodes())))
 }
 
 impl ClientConfig {

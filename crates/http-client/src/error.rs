@@ -1,6 +1,7 @@
 //! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
 
 mod attempts;
+mod decode;
 mod redirect;
 
 use std::error::Error as StdError;
@@ -13,6 +14,7 @@ use wire::{ParseError, RequestError};
 
 pub(crate) use attempts::Attempts;
 pub use attempts::{AttemptInfo, Why};
+pub use decode::DecodeError;
 pub use redirect::{RedirectError, RefusedRedirect};
 
 /// Says what went wrong, for which request, and why.
@@ -82,7 +84,8 @@ pub enum ErrorKind {
     Truncated,
     /// The reader that was to give the request's content failed.
     Content,
-    /// The content is larger than may be held in memory.
+    /// The content is larger than may be held in memory, or grows too much by decoding
+    /// ([`DecodeError::Expansion`]).
     TooLarge,
     /// The reader or writer of the caller failed.
     Local,
@@ -320,6 +323,17 @@ impl From<ParseError> for Error {
             ParseError::NoResponse => ErrorKind::Disconnected,
             ParseError::TruncatedHead { .. } | ParseError::TruncatedBody { .. } => ErrorKind::Truncated,
             _ => ErrorKind::Protocol,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        let kind = match error {
+            DecodeError::Truncated { .. } => ErrorKind::Truncated,
+            DecodeError::Expansion { .. } => ErrorKind::TooLarge,
+            DecodeError::Corrupt { .. } | DecodeError::TooMany { .. } => ErrorKind::Protocol,
         };
         Self::new(kind, error)
     }

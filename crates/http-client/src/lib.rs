@@ -17,6 +17,7 @@
 //!
 //! # Features
 //!
+//! * `gzip` (default): content in gzip and deflate is asked for and decoded; `brotli` and `zstd` do so for br and zstd.
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
@@ -42,7 +43,9 @@ pub use call::Passed;
 pub use client::{Client, RequestBuilder};
 pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
-pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
+pub use error::{
+    AttemptInfo, DecodeError, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why,
+};
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};

@@ -41,6 +41,9 @@ pub struct Request {
     pub retry: Option<RetryPolicy>,
     /// Whether sending the request twice is harmless. Default none: its method says so, or an `Idempotency-Key`.
     pub idempotent: Option<bool>,
+    /// Whether content may come encoded and is decoded then. Default true; it is left as it comes too where the request or
+    /// the client has an `Accept-Encoding` of its own, or the request a `Range`.
+    pub decode: bool,
     /// Ends the call early, from any thread, up to the last byte of the response. Default none.
     pub cancel: Option<CancelToken>,
 }
@@ -66,6 +69,7 @@ impl Request {
             redirect: None,
             retry: None,
             idempotent: None,
+            decode: true,
             cancel: None,
         })
     }
