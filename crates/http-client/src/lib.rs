@@ -18,6 +18,8 @@
 //! # Features
 //!
 //! * `gzip` (default): content in gzip and deflate is asked for and decoded; `brotli` and `zstd` do so for br and zstd.
+//! * `charset` (default): [`Response::text`] reads other charsets than UTF-8.
+//! * `json` (default): `Response::json`.
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
@@ -37,20 +39,24 @@ mod link;
 mod policy;
 mod request;
 mod response;
+mod text;
 
 pub use body::Body;
 pub use call::Passed;
 pub use client::{Client, RequestBuilder};
 pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
+#[cfg(feature = "json")]
+pub use error::JsonError;
 pub use error::{
-    AttemptInfo, DecodeError, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why,
+    AttemptInfo, DecodeError, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect,
+    StatusError, Why,
 };
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, Request};
-pub use response::Response;
+pub use response::{Lines, Response};
 
 #[cfg(feature = "cookies")]
 pub use cookies;

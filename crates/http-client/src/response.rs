@@ -1,9 +1,11 @@
 //! A response: its head, and its content as it comes.
 
 mod coded;
+mod lines;
+mod whole;
 
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use coded::Coded;
@@ -13,12 +15,14 @@ use wire::{Headers, ResponseHead, StatusCode, Version};
 
 use crate::call::{Passed, Trail};
 use crate::config::{Limits, RedirectPolicy};
-use crate::error::{AttemptInfo, Error, ErrorKind};
+use crate::error::{AttemptInfo, Error};
 use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::decode::Step;
 use crate::policy::redirect::{Asked, NotFollowed, Redirect, redirect};
+
+pub use lines::Lines;
 
 /// A response: the head is here, the content is read as it comes.
 ///
@@ -189,56 +193,6 @@ impl<'c> Response<'c> {
         &self.lease.timings
     }
 
-    /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.
-    ///
-    /// It takes the response, so look at the head before; [`copy_to`](Self::copy_to) and `read_to_end` do not.
-    ///
-    /// # Errors
-    /// The content is larger than that, ends too early, or reading it fails.
-    pub fn bytes(mut self) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        loop {
-            let len = self.fill()?;
-            if len == 0 {
-                return Ok(bytes);
-            }
-            if bytes.len() as u64 + len as u64 > self.buffered {
-                let error = Error::new(ErrorKind::TooLarge, ContentTooLarge { limit: self.buffered });
-                return Err(self.lease.named(error));
-            }
-            bytes.extend_from_slice(self.waiting(len));
-            self.advance(len);
-        }
-    }
-
-    /// Reads the rest of the content as UTF-8, with U+FFFD for what is none, at most as [`bytes`](Self::bytes) does.
-    ///
-    /// # Errors
-    /// As [`bytes`](Self::bytes).
-    pub fn text(self) -> Result<String, Error> {
-        let bytes = self.bytes()?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-    }
-
-    /// Writes the rest of the content to `to`, however large it is, and returns its length.
-    ///
-    /// # Errors
-    /// The content ends too early, reading it fails, or `to` fails.
-    pub fn copy_to(&mut self, to: &mut (impl Write + ?Sized)) -> Result<u64, Error> {
-        let mut total = 0;
-        let mut run = vec![0; 64 << 10];
-        loop {
-            let n = self.read_content(&mut run)?;
-            if n == 0 {
-                return Ok(total);
-            }
-            to.write_all(run.get(..n).unwrap_or_default())
-                .map_err(|error| self.lease.named(Error::new(ErrorKind::Local, error)))?;
-            total += n as u64;
-        }
-    }
-
     fn read_content(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         self.shown = 0;
         let n = match &mut self.coded {
@@ -345,12 +299,4 @@ impl fmt::Debug for Response<'_> {
             .field("headers", &self.headers())
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the content is larger than the {limit} bytes that may be held in memory; read it as it comes, or raise limits.buffered"
-)]
-struct ContentTooLarge {
-    limit: u64,
 }

@@ -1,0 +1,134 @@
+//! What can be done with a response.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code fails loudly")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{get, ok, stage};
+use http_client::{ErrorKind, Response};
+use testkit::peer::Script;
+
+/// Lets a client get a response of these fields and this content.
+fn with_response<R>(fields: &str, content: &[u8], look: impl FnOnce(Response<'static>) -> R) -> R {
+    with_answer("200 OK", fields, content, look)
+}
+
+fn with_answer<R>(
+    status: &str,
+    fields: &str,
+    content: &[u8],
+    look: impl FnOnce(Response<'static>) -> R,
+) -> R {
+    let head = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n", content.len());
+    let stage = stage([Script::new().expect(get("/")).reply([head.as_bytes(), content].concat())]);
+    let found = look(stage.client().get("http://a/").send().unwrap());
+    stage.finish();
+    found
+}
+
+#[test]
+fn text_is_read_in_its_charset() {
+    let latin = "Content-Type: text/plain; charset=\"ISO-8859-1\"\r\n";
+    assert_eq!(with_response(latin, b"gr\xfcn", Response::text).unwrap(), "grün");
+    assert_eq!(with_response("", b"gr\xc3\xbcn\xff", Response::text).unwrap(), "grün\u{fffd}");
+}
+
+#[test]
+fn json_becomes_values_and_an_error_says_where_it_ends() {
+    type Lights = BTreeMap<String, u32>;
+    let lights = with_response("", b"\xef\xbb\xbf{\"north\": 3}", Response::json::<Lights>).unwrap();
+    assert_eq!(lights["north"], 3);
+
+    #[track_caller]
+    fn check(content: &[u8], words: &str, at: (usize, usize)) {
+        let error = with_response("", content, Response::json::<Lights>).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Json);
+        assert!(error.to_string().starts_with(&format!("GET http://a/: {words}")), "{error}");
+        let json = error.json().unwrap();
+        assert_eq!((json.line(), json.column(), json.is_cut()), (at.0, at.1, content.len() > 64 << 10));
+        assert_eq!(json.text().as_bytes(), &content[..content.len().min(64 << 10)]);
+        assert!(!format!("{json:?}").contains("keeper"), "{json:?}");
+    }
+    check(b"<html>keeper</html>", "the content is no JSON: expected value at line 1 column 1", (1, 1));
+    check(b"{\n\"north\": \"three\"}", "the JSON is not of the type", (2, 16));
+    check(b"{\"north\": 3", "the content is no JSON: EOF", (1, 11));
+    check(&[b' '; 70_000], "the content is no JSON: EOF", (1, 70_000));
+}
+
+#[test]
+fn lines_come_one_by_one_however_they_are_cut() {
+    let content = "one\r\ntwo\n\nfour\rmore\nlast";
+    let stage = stage([Script::new().expect(get("/")).reply_bytewise(ok(content))]);
+    let response = stage.client().get("http://a/").send().unwrap();
+    let lines: Vec<_> = response.lines().map(Result::unwrap).collect();
+    assert_eq!(lines, ["one", "two", "", "four\rmore", "last"]);
+    stage.finish();
+}
+
+#[test]
+fn a_line_without_end_is_bounded_and_nothing_follows_an_error() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none\ntw";
+    let long = ok(&"x".repeat(1000));
+    let mut stage = stage([Script::new().expect(get("/")).reply(long).expect(get("/")).reply(cut).close()]);
+    stage.config.limits.buffered = 100;
+    let kinds = |response: Response<'_>| -> Vec<_> {
+        response.lines().map(|line| line.map_err(|error| error.kind())).collect()
+    };
+    let client = stage.client();
+    assert_eq!(kinds(client.get("http://a/").send().unwrap()), [Err(ErrorKind::TooLarge)]);
+    let cut = kinds(client.get("http://a/").send().unwrap());
+    assert_eq!(cut, [Ok("one".to_owned()), Err(ErrorKind::Truncated)]);
+}
+
+#[test]
+fn a_status_becomes_an_error_only_when_asked_and_keeps_what_was_said() {
+    for status in ["200 OK", "204 ", "304 "] {
+        let response = with_answer(status, "", b"", Response::error_for_status);
+        assert!(response.is_ok(), "{status}");
+    }
+    let problem = "Content-Type: application/problem+json\r\nX-Id: 7\r\n";
+    let error = with_answer("404 Gone fishing", problem, b"{\"left\": 2}", Response::error_for_status);
+    let error = error.unwrap_err();
+    assert_eq!(error.to_string(), "GET http://a/: the server answered 404 Not Found");
+    assert_eq!(error.kind(), ErrorKind::Status);
+    assert_eq!(error.status().unwrap().as_u16(), 404);
+    assert_eq!(error.attempts().len(), 1);
+    let response = error.response().unwrap();
+    assert_eq!((response.head.headers.get_str("x-id"), response.is_cut), (Some("7"), false));
+    assert_eq!(response.text(), "{\"left\": 2}");
+    assert_eq!(response.json::<BTreeMap<String, u32>>().unwrap()["left"], 2);
+    assert!(!format!("{response:?}").contains("left"), "{response:?}");
+}
+
+#[test]
+fn a_status_error_keeps_no_more_than_64_kib_and_says_so() {
+    for (length, kept, is_cut) in [(65_536, 65_536, false), (65_537, 65_536, true), (200_000, 65_536, true)] {
+        let content = vec![b'x'; length];
+        let error = with_answer("500 Oh", "", &content, Response::error_for_status).unwrap_err();
+        let response = error.response().unwrap();
+        assert_eq!((response.content.len(), response.is_cut), (kept, is_cut), "{length}");
+    }
+    let stage = stage([Script::new()
+        .expect(get("/"))
+        .reply("HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\nhalf")
+        .close()]);
+    let error = stage.client().get("http://a/").send().unwrap().error_for_status().unwrap_err();
+    let response = error.response().unwrap();
+    assert_eq!((response.text().as_str(), response.is_cut), ("half", true));
+    assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Status, 503));
+}
+
+#[test]
+fn a_status_error_leaves_the_connection_for_the_next_request() {
+    let stage = stage([Script::new()
+        .expect(get("/"))
+        .reply("HTTP/1.1 404 \r\nContent-Length: 2\r\n\r\nno")
+        .expect(get("/"))
+        .reply(ok("yes"))]);
+    let client = stage.client();
+    let error = client.get("http://a/").send().unwrap().error_for_status().unwrap_err();
+    assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), "yes");
+    assert_eq!((stage.peer.connects(), error.response().unwrap().text().as_str()), (1, "no"));
+    stage.finish();
+}
