@@ -21,7 +21,7 @@ pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
 use crate::policy::{decode, prepare};
-use crate::request::Request;
+use crate::request::{OnInformational, Request};
 
 pub(crate) use trail::Trail;
 pub use trail::{Answered, Passed};
@@ -384,6 +384,11 @@ impl Call {
     pub(crate) fn decodes(&self) -> bool {
         let (own, defaults) = (&self.request.headers, &self.config.headers);
         self.request.decode && self.config.decode && decode::may_offer([own, defaults])
+    }
+
+    /// Returns who is told of informational responses.
+    pub(crate) fn on_informational(&self) -> Option<OnInformational> {
+        self.request.on_informational.clone()
     }
 
     /// Lends the content to send.

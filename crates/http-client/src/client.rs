@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use conn::{CancelToken, Connect, ConnectRequest, ConnectionPool, Origin, PoolSnapshot, Timeouts};
 use resilience::{CircuitBreaker, RetryPolicy, SharedRng};
-use wire::Method;
+use wire::{Method, ResponseHead};
 
 use crate::body::Body;
 use crate::call::Call;
@@ -19,7 +19,7 @@ use crate::lease::Depot;
 use crate::policy::auth;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
-use crate::request::{IntoUrl, Request};
+use crate::request::{IntoUrl, OnInformational, Request};
 use crate::response::Response;
 
 /// Sends requests to any origin and keeps connections for the next ones. Cloning shares everything.
@@ -264,6 +264,21 @@ impl RequestBuilder<'_> {
     pub fn without_decoding(self) -> Self {
         self.with(|request| {
             request.decode = false;
+            Ok(())
+        })
+    }
+
+    /// Has a function told of every informational (1xx) response before the final one.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// let hints = |head: &http_client::wire::ResponseHead| println!("{} {:?}", head.status, head.headers.get_str("link"));
+    /// client.get("https://example.com/").on_informational(hints).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn on_informational(self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) -> Self {
+        self.with(|request| {
+            request.on_informational = Some(OnInformational::new(tell));
             Ok(())
         })
     }

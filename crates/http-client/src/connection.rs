@@ -8,7 +8,7 @@ use std::time::Duration;
 use conn::{Connect, ConnectRequest, Origin, PeerFacts, Route};
 use tracing::debug;
 use url::Url;
-use wire::{BodyLength, Exchange, Headers, Method, RequestHead};
+use wire::{BodyLength, Exchange, Headers, Method, RequestHead, ResponseHead};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
@@ -17,6 +17,7 @@ use crate::lease::Lease;
 use crate::link::{Link, Provenance};
 use crate::policy::deadlines::Deadlines;
 use crate::policy::{decode, prepare};
+use crate::request::OnInformational;
 use crate::response::Response;
 
 /// One connection to one origin, driven by hand: a request is sent when you say so, its response is read when you ask
@@ -52,6 +53,7 @@ pub struct Connection {
     config: Arc<ClientConfig>,
     connect: Arc<dyn Connect>,
     deadlines: Deadlines,
+    on_informational: Option<OnInformational>,
     /// The response to the current request is decoded.
     decodes: bool,
     state: State,
@@ -121,11 +123,17 @@ impl Connection {
             connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
+            on_informational: None,
             decodes: false,
             state: State::Idle,
         };
         connection.dial()?;
         Ok(connection)
+    }
+
+    /// Has a function told of every informational (1xx) response to the requests that follow.
+    pub fn on_informational(&mut self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) {
+        self.on_informational = Some(OnInformational::new(tell));
     }
 
     /// Sends a request without content and does not wait for the response. Default fields, cookies and `Accept-Encoding` are
@@ -346,6 +354,7 @@ impl Connection {
             self.dial()?;
         }
         self.link.prepare(method, &self.route, target);
+        self.link.on_informational.clone_from(&self.on_informational);
         Ok(())
     }
 

@@ -74,6 +74,7 @@ fn try_once(
     lease.connect(&ConnectRequest::new(route, by).cancelled_by(call.cancel()), *fresh)?;
     let link = lease.link();
     link.begin(exchange);
+    link.on_informational = call.on_informational();
     debug!(
         { http.request.method = %call.method(), server.address = route.origin().host_str(),
           server.port = route.origin().port(), attempt = number },

@@ -55,7 +55,7 @@ pub use error::{
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
-pub use request::{IntoUrl, Request};
+pub use request::{IntoUrl, OnInformational, Request};
 pub use response::{Lines, Response};
 
 #[cfg(feature = "cookies")]

@@ -17,6 +17,7 @@ use crate::error::{Error, Progress};
 use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
+use crate::request::OnInformational;
 
 /// A connection and all buffers that an exchange needs. Without a transport it is a shell, kept so that the next
 /// exchange allocates nothing.
@@ -32,6 +33,8 @@ pub(crate) struct Link {
     sent_at: Option<Instant>,
     exchange: Option<Exchange>,
     pub(crate) message: MessageBuf,
+    /// Who is told of informational responses to the current request.
+    pub(crate) on_informational: Option<OnInformational>,
     /// Room for the request's field lines.
     pub(crate) fields: Headers,
     pub(crate) output: Vec<u8>,
@@ -153,6 +156,7 @@ impl Link {
         self.label.target.clear();
         self.label.target.push_str(target);
         self.exchange = None;
+        self.on_informational = None;
         (self.send_began, self.sent_at) = (None, None);
         (self.timings.send, self.timings.wait) = Default::default();
         self.output.clear();

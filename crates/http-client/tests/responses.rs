@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{get, ok, stage};
+use http_client::wire::ResponseHead;
 use http_client::{ErrorKind, Response};
 use testkit::peer::Script;
 
@@ -130,5 +131,35 @@ fn a_status_error_leaves_the_connection_for_the_next_request() {
     let error = client.get("http://a/").send().unwrap().error_for_status().unwrap_err();
     assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), "yes");
     assert_eq!((stage.peer.connects(), error.response().unwrap().text().as_str()), (1, "no"));
+    stage.finish();
+}
+
+#[test]
+fn informational_responses_are_told_in_order_and_to_nobody_else() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+    let answer = format!("HTTP/1.1 102 Processing\r\n\r\n{hints}{}", ok("x"));
+    let one = || Script::new().expect(get("/")).reply_split(&answer, &[30]);
+    let stage = stage([one().expect(get("/")).reply(&answer), one().expect(get("/")).reply(&answer)]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let hook = move |head: &ResponseHead| {
+        let link = head.headers.get_str("link").map(str::to_owned);
+        tell.send((head.status.as_u16(), link)).unwrap();
+    };
+    let expected = [(102, None), (103, Some("</style.css>".to_owned()))];
+
+    let client = stage.client();
+    let response = client.get("http://a/").on_informational(hook.clone()).send().unwrap();
+    assert_eq!((response.status().as_u16(), response.text().unwrap().as_str()), (200, "x"));
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
+    client.get("http://a/").send().unwrap().text().unwrap();
+    assert_eq!(told.try_iter().count(), 0);
+
+    let mut connection = stage.connection();
+    connection.on_informational(hook);
+    for _ in 0..2 {
+        connection.request("GET", "/").unwrap();
+        assert_eq!(connection.response().unwrap().text().unwrap(), "x");
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
+    }
     stage.finish();
 }

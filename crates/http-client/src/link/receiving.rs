@@ -62,6 +62,9 @@ impl Link {
         match event {
             Event::Informational => {
                 debug!({ http.response.status_code = status }, "informational response");
+                if let Some(told) = &self.on_informational {
+                    told.tell(&self.message.head);
+                }
             }
             Event::Head => {
                 self.answered = true;
