@@ -338,7 +338,11 @@ impl Connection {
             State::Idle => {}
             State::Answered => {
                 let limit = self.config.limits.drain;
-                if !self.link.is_complete() && !self.link.drain(limit, &self.deadlines, &*self.config.clock) {
+                if self.link.is_handed_over() {
+                    drop(self.link.detach());
+                } else if !self.link.is_complete()
+                    && !self.link.drain(limit, &self.deadlines, &*self.config.clock)
+                {
                     debug!("too much of the last response is unread");
                     drop(self.link.detach());
                 }
@@ -372,7 +376,9 @@ impl Connection {
     /// Writes the head of the lines in `link.fields` and begins the exchange.
     fn begin(&mut self, method: &Method, target: &str, length: BodyLength) -> Result<(), Error> {
         let link = &mut self.link;
-        let head = RequestHead::new(method, target, &link.fields).with_host(self.route.origin().authority());
+        // RFC 9110 §7.2: `Host` names the target, which for CONNECT is not the proxy that is asked.
+        let host = if *method == Method::CONNECT { target } else { self.route.origin().authority() };
+        let head = RequestHead::new(method, target, &link.fields).with_host(host);
         let exchange = Exchange::begin(&head, length, self.config.limits.message, &mut link.output)
             .map_err(|error| link.named(error.into()))?;
         link.begin(exchange.with_leniency(self.config.leniency));

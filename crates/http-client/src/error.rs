@@ -122,6 +122,9 @@ pub enum Misuse {
     /// Content was sent before the headers were ended or after the request was complete.
     #[error("no content can be sent here: call put_request() and end_headers() first")]
     NotSending,
+    /// A connection was to be taken over that goes on with HTTP.
+    #[error("the response hands no connection over: it is neither 101 nor 2xx to CONNECT")]
+    NotUpgraded,
     /// The connection is closed and may not be dialled again.
     #[error("the connection is closed")]
     Closed,

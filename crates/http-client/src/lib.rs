@@ -56,7 +56,7 @@ pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, OnInformational, Request};
-pub use response::{Lines, Response};
+pub use response::{Lines, Response, Upgraded};
 
 #[cfg(feature = "cookies")]
 pub use cookies;

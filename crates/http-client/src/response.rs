@@ -2,6 +2,7 @@
 
 mod coded;
 mod lines;
+mod upgrade;
 mod whole;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::policy::decode::Step;
 use crate::policy::redirect::{Asked, NotFollowed, Redirect, redirect};
 
 pub use lines::Lines;
+pub use upgrade::Upgraded;
 
 /// A response: the head is here, the content is read as it comes.
 ///

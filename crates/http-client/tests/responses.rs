@@ -4,10 +4,15 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
 
 use common::{get, ok, stage};
+use http_client::conn::Cancelled;
 use http_client::wire::ResponseHead;
-use http_client::{ErrorKind, Response};
+use http_client::{Body, CancelToken, Client, ErrorKind, Response};
 use testkit::peer::Script;
 
 /// Lets a client get a response of these fields and this content.
@@ -162,4 +167,104 @@ fn informational_responses_are_told_in_order_and_to_nobody_else() {
         assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
     }
     stage.finish();
+}
+
+const ASKED: &str = "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+
+#[test]
+fn an_upgraded_connection_leaves_the_pool_with_what_came_early() {
+    let stage = stage([
+        Script::new().expect(ASKED).reply(format!("{SWITCHED}early")).expect("ping").reply("pong").close(),
+        Script::new().expect(get("/")).reply(ok("x")),
+    ]);
+    let client = stage.client();
+    let request = client.get("http://a/echo").header("Connection", "Upgrade").header("Upgrade", "echo");
+    let response = request.send().unwrap();
+    assert_eq!((response.status().as_u16(), response.header("upgrade")), (101, Some("echo")));
+    let mut stream = response.upgrade().unwrap();
+    assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), "x");
+
+    stream.write_all(b"ping").unwrap();
+    let mut came = String::new();
+    stream.read_to_string(&mut came).unwrap();
+    assert_eq!((came.as_str(), stage.peer.connects()), ("earlypong", 2));
+    stage.finish();
+}
+
+#[test]
+fn an_upgrade_that_nobody_takes_over_is_closed_and_never_reused() {
+    let stage = stage([
+        Script::new().expect(ASKED).reply(SWITCHED),
+        Script::new().expect(get("/")).reply(ok("x")),
+        Script::new().expect(ASKED).reply(SWITCHED),
+        Script::new().expect(get("/")).reply(ok("x")),
+    ]);
+    let client = stage.client();
+    let request = client.get("http://a/echo").header("Connection", "Upgrade").header("Upgrade", "echo");
+    drop(request.send().unwrap());
+    client.get("http://a/").send().unwrap().text().unwrap();
+    assert!(stage.peer.connection(0).is_closed);
+
+    let mut connection = stage.connection();
+    let fields = [("Connection", "Upgrade"), ("Upgrade", "echo")];
+    connection.request_with("GET", "/echo", &fields, Body::empty()).unwrap();
+    assert_eq!(connection.response().unwrap().status().as_u16(), 101);
+    connection.request("GET", "/").unwrap();
+    assert_eq!(connection.response().unwrap().text().unwrap(), "x");
+    stage.finish();
+}
+
+#[test]
+fn a_tunnel_is_handed_over_by_a_connection_that_dials_anew() {
+    let asked = "CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n";
+    let stage = stage([
+        Script::new()
+            .expect(asked)
+            .reply("HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nno")
+            .expect(asked)
+            .reply("HTTP/1.1 200 Yes\r\nContent-Length: 99\r\n\r\n")
+            .expect("hello")
+            .reply("there"),
+        Script::new().expect(get("/")).reply(ok("x")),
+    ]);
+    let mut connection = stage.connection();
+    connection.request("CONNECT", "b:443").unwrap();
+    let error = connection.response().unwrap().upgrade().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Misuse);
+    connection.request("CONNECT", "b:443").unwrap();
+    let mut stream = connection.response().unwrap().upgrade().unwrap();
+    assert!(!connection.is_open());
+    stream.write_all(b"hello").unwrap();
+    let mut came = [0; 5];
+    stream.read_exact(&mut came).unwrap();
+    assert_eq!(&came, b"there");
+
+    stream.set_timeout(Some(Duration::from_secs(3)));
+    let error = stream.read(&mut came).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    connection.request("GET", "/").unwrap();
+    assert_eq!(connection.response().unwrap().text().unwrap(), "x");
+    stage.finish();
+}
+
+#[test]
+fn a_token_ends_an_upgraded_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/echo", listener.local_addr().unwrap());
+    // Answers, then keeps silent until the client is gone.
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(SWITCHED.as_bytes()).unwrap();
+        std::io::copy(&mut stream, &mut std::io::sink()).unwrap()
+    });
+    let token = CancelToken::new();
+    let client = Client::new();
+    let request = client.get(&url).header("Connection", "Upgrade").header("Upgrade", "echo");
+    let mut stream = request.cancelled_by(&token).send().unwrap().upgrade().unwrap();
+    token.cancel();
+    let error = stream.read(&mut [0; 5]).unwrap_err();
+    assert!(Cancelled::is_in(&error), "{error}");
+    drop(stream);
+    assert!(peer.join().unwrap() > 0);
 }

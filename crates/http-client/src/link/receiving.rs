@@ -227,6 +227,10 @@ impl Link {
             Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() => {
                 trace!("the connection is kept");
             }
+            Some(Persistence::Close(CloseReason::HandedOver)) if self.broken.is_none() => {
+                debug!(left_over, "the connection is handed over");
+                self.handed_over = true;
+            }
             persistence => {
                 let reason = match persistence {
                     Some(Persistence::Close(reason)) => reason,
