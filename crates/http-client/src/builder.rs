@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use conn::{CancelToken, Timeouts};
 use resilience::RetryPolicy;
+use wire::ResponseHead;
 
 use crate::body::Body;
 use crate::client::Client;
@@ -12,7 +13,7 @@ use crate::error::Error;
 #[cfg(feature = "json")]
 use crate::error::ErrorKind;
 use crate::policy::auth;
-use crate::request::Request;
+use crate::request::{OnInformational, Request};
 use crate::response::Response;
 
 /// Builds a request step by step; what goes wrong on the way waits for [`send`](Self::send).
@@ -157,6 +158,29 @@ impl RequestBuilder {
     pub fn idempotent(self, idempotent: bool) -> Self {
         self.with(|request| {
             request.idempotent = Some(idempotent);
+            Ok(())
+        })
+    }
+
+    /// Asks for content as it stands, and leaves alone what comes encoded all the same.
+    pub fn without_decoding(self) -> Self {
+        self.with(|request| {
+            request.decode = false;
+            Ok(())
+        })
+    }
+
+    /// Has a function told of every informational (1xx) response before the final one.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// let hints = |head: &http_client::wire::ResponseHead| println!("{} {:?}", head.status, head.headers.get_str("link"));
+    /// client.get("https://example.com/").on_informational(hints).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn on_informational(self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) -> Self {
+        self.with(|request| {
+            request.on_informational = Some(OnInformational::new(tell));
             Ok(())
         })
     }

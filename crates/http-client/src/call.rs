@@ -20,8 +20,8 @@ use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
 pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
-use crate::policy::{auth, prepare};
-use crate::request::Request;
+use crate::policy::{auth, decode, prepare};
+use crate::request::{OnInformational, Request};
 
 pub(crate) use trail::Trail;
 pub use trail::{Answered, Passed};
@@ -221,6 +221,9 @@ impl Call {
         } else if self.expects() && !fields.contains("expect") {
             fields.append("Expect", "100-continue")?;
         }
+        if self.decodes() {
+            decode::offer(fields);
+        }
         let head = RequestHead::new(&self.request.method, self.target(), fields)
             .with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
@@ -389,6 +392,18 @@ impl Call {
     #[must_use]
     pub fn cancel(&self) -> &CancelToken {
         self.request.cancel.as_ref().unwrap_or(&self.config.cancel)
+    }
+
+    /// Tells whether the response is decoded.
+    pub(crate) fn decodes(&self) -> bool {
+        let (own, defaults) = (&self.request.headers, &self.config.headers);
+        let leaves_out = self.request.leaves_out("accept-encoding");
+        !leaves_out && self.request.decode && self.config.decode && decode::may_offer([own, defaults])
+    }
+
+    /// Returns who is told of informational responses.
+    pub(crate) fn on_informational(&self) -> Option<OnInformational> {
+        self.request.on_informational.clone()
     }
 
     /// Lends the content to send.

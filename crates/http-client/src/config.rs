@@ -48,6 +48,9 @@ pub struct ClientConfig {
     /// up to [`Timeouts::expect_continue`] for its word. Content of unknown length is sent unasked. None for never. Default
     /// 1 MiB.
     pub expect_above: Option<u64>,
+    /// Whether content may come encoded (gzip, deflate; br and zstd by features) and is decoded then. Default true. Where
+    /// `headers` has an `Accept-Encoding`, content is left as it comes.
+    pub decode: bool,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
     /// once, and that is all. [`standard`](Self::standard) turns it on.
     pub retry: Option<RetryPolicy>,
@@ -114,8 +117,10 @@ pub struct Limits {
     /// How long a client waits for such bytes. Default 50 ms.
     pub drain_for: Duration,
     /// Bytes of content that [`Response::bytes`](crate::Response::bytes) and [`text`](crate::Response::text) hold in
-    /// memory. Default 64 MiB.
+    /// memory, after decoding. Default 64 MiB.
     pub buffered: u64,
+    /// How many times its length on the wire content may grow by decoding, as soon as it makes more than 1 MiB. Default 100.
+    pub expansion: u64,
 }
 
 impl Default for Limits {
@@ -125,6 +130,7 @@ impl Default for Limits {
             drain: 64 << 10,
             drain_for: Duration::from_millis(50),
             buffered: 64 << 20,
+            expansion: 100,
         }
     }
 }
@@ -181,6 +187,7 @@ impl Default for ClientConfig {
             base_url: None,
             headers,
             expect_above: Some(1 << 20),
+            decode: true,
             redirect: RedirectPolicy::default(),
             retry: None,
             retry_budget: Some(BudgetConfig::default()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use conn::{Connect, ConnectRequest, Origin, PeerFacts, Route};
 use tracing::debug;
 use url::Url;
-use wire::{BodyLength, Exchange, Headers, Method, RequestHead};
+use wire::{BodyLength, Exchange, Headers, Method, RequestHead, ResponseHead};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
@@ -16,7 +16,8 @@ use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
 use crate::link::{Link, Provenance};
 use crate::policy::deadlines::Deadlines;
-use crate::policy::prepare;
+use crate::policy::{decode, prepare};
+use crate::request::OnInformational;
 use crate::response::Response;
 
 /// One connection to one origin, driven by hand: a request is sent when you say so, its response is read when you ask
@@ -52,6 +53,9 @@ pub struct Connection {
     config: Arc<ClientConfig>,
     connect: Arc<dyn Connect>,
     deadlines: Deadlines,
+    on_informational: Option<OnInformational>,
+    /// The response to the current request is decoded.
+    decodes: bool,
     state: State,
 }
 
@@ -119,13 +123,21 @@ impl Connection {
             connect: config.connector()?,
             deadlines: Deadlines::new(config.timeouts, now, now),
             config: Arc::new(config),
+            on_informational: None,
+            decodes: false,
             state: State::Idle,
         };
         connection.dial()?;
         Ok(connection)
     }
 
-    /// Sends a request without content and does not wait for the response. Default fields and cookies are added.
+    /// Has a function told of every informational (1xx) response to the requests that follow.
+    pub fn on_informational(&mut self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) {
+        self.on_informational = Some(OnInformational::new(tell));
+    }
+
+    /// Sends a request without content and does not wait for the response. Default fields, cookies and `Accept-Encoding` are
+    /// added.
     ///
     /// # Errors
     /// The response to the last request was never asked for, the request is invalid, or sending fails.
@@ -167,6 +179,7 @@ impl Connection {
         let url = self.cookie_url(target);
         let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
         prepare::fields(&self.config.headers, &own, &[], cookies.as_deref(), &mut self.link.fields);
+        self.decodes = self.config.decode && decode::offer(&mut self.link.fields);
         self.begin(&method, target, body.length())?;
         self.state = State::Sending;
         self.sent(|link, deadlines, clock| link.send(body.source(), deadlines, clock))?;
@@ -186,6 +199,7 @@ impl Connection {
         let method = parse_method(method)?;
         self.start(&method, target)?;
         self.link.fields.clear();
+        self.decodes = false;
         self.state = State::Building { method, target: target.to_owned() };
         Ok(self)
     }
@@ -280,7 +294,8 @@ impl Connection {
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());
         }
-        Ok(Response::new(Lease::Borrowed(&mut self.link), self.deadlines, clock, self.config.limits.buffered))
+        let lease = Lease::Borrowed(&mut self.link);
+        Ok(Response::new(lease, self.deadlines, clock, &self.config.limits, self.decodes))
     }
 
     /// Tells whether the connection is open as far as is known; nothing is asked of the peer.
@@ -323,7 +338,11 @@ impl Connection {
             State::Idle => {}
             State::Answered => {
                 let limit = self.config.limits.drain;
-                if !self.link.is_complete() && !self.link.drain(limit, &self.deadlines, &*self.config.clock) {
+                if self.link.is_handed_over() {
+                    drop(self.link.detach());
+                } else if !self.link.is_complete()
+                    && !self.link.drain(limit, &self.deadlines, &*self.config.clock)
+                {
                     debug!("too much of the last response is unread");
                     drop(self.link.detach());
                 }
@@ -339,6 +358,7 @@ impl Connection {
             self.dial()?;
         }
         self.link.prepare(method, &self.route, target);
+        self.link.on_informational.clone_from(&self.on_informational);
         Ok(())
     }
 
@@ -356,7 +376,9 @@ impl Connection {
     /// Writes the head of the lines in `link.fields` and begins the exchange.
     fn begin(&mut self, method: &Method, target: &str, length: BodyLength) -> Result<(), Error> {
         let link = &mut self.link;
-        let head = RequestHead::new(method, target, &link.fields).with_host(self.route.origin().authority());
+        // RFC 9110 §7.2: `Host` names the target, which for CONNECT is not the proxy that is asked.
+        let host = if *method == Method::CONNECT { target } else { self.route.origin().authority() };
+        let head = RequestHead::new(method, target, &link.fields).with_host(host);
         let exchange = Exchange::begin(&head, length, self.config.limits.message, &mut link.output)
             .map_err(|error| link.named(error.into()))?;
         link.begin(exchange.with_leniency(self.config.leniency));

@@ -74,6 +74,7 @@ fn try_once(
     lease.connect(&ConnectRequest::new(route, by).cancelled_by(call.cancel()), *fresh)?;
     let link = lease.link();
     link.begin(exchange);
+    link.on_informational = call.on_informational();
     debug!(
         { http.request.method = %call.method(), server.address = route.origin().host_str(),
           server.port = route.origin().port(), attempt = number },
@@ -92,7 +93,7 @@ fn try_once(
         return Ok(None);
     }
     let clock = Arc::clone(&shared.config.clock);
-    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits.buffered)))
+    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits, call.decodes())))
 }
 
 impl ClientConfig {

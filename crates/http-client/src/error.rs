@@ -1,19 +1,28 @@
 //! The one error of the facade: opaque, with a kind, questions to ask, and the whole chain of causes.
 
 mod attempts;
+mod convert;
+mod decode;
+#[cfg(feature = "json")]
+mod json;
 mod redirect;
+mod status;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use conn::{Cancelled, ConnectError, Limit, Phase, TimedOut};
-use wire::{ParseError, RequestError};
+use conn::{ConnectError, Limit, Phase, TimedOut};
+use wire::StatusCode;
 
 pub(crate) use attempts::Attempts;
 pub use attempts::{AttemptInfo, Why};
+pub use decode::DecodeError;
+#[cfg(feature = "json")]
+pub use json::JsonError;
 pub use redirect::{RedirectError, RefusedRedirect};
+pub use status::StatusError;
 
 /// Says what went wrong, for which request, and why.
 ///
@@ -78,11 +87,17 @@ pub enum ErrorKind {
     Config,
     /// A redirect was refused, or there were too many; the source is a [`RedirectError`](crate::RedirectError).
     Redirect,
+    /// The status says that the request failed, where [`error_for_status`](crate::Response::error_for_status) was asked; the
+    /// source is a [`StatusError`].
+    Status,
+    /// The content is no JSON of the type that was asked for; the source is a `JsonError`.
+    Json,
     /// The response ended before it was complete.
     Truncated,
     /// The reader that was to give the request's content failed.
     Content,
-    /// The content is larger than may be held in memory.
+    /// The content is larger than may be held in memory, or grows too much by decoding
+    /// ([`DecodeError::Expansion`]).
     TooLarge,
     /// The reader or writer of the caller failed.
     Local,
@@ -107,6 +122,9 @@ pub enum Misuse {
     /// Content was sent before the headers were ended or after the request was complete.
     #[error("no content can be sent here: call put_request() and end_headers() first")]
     NotSending,
+    /// A connection was to be taken over that goes on with HTTP.
+    #[error("the response hands no connection over: it is neither 101 nor 2xx to CONNECT")]
+    NotUpgraded,
     /// The connection is closed and may not be dialled again.
     #[error("the connection is closed")]
     Closed,
@@ -212,6 +230,26 @@ impl Error {
         self.find()
     }
 
+    /// Returns the response whose status is the error.
+    #[must_use]
+    pub fn response(&self) -> Option<&StatusError> {
+        self.find()
+    }
+
+    /// Returns the status of the response that is the error: one that says so itself, or a refused redirect.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        let failed = self.response().map(|response| response.head.status);
+        failed.or_else(|| Some(self.redirect()?.head.status))
+    }
+
+    /// Returns the content that is no JSON of the type that was asked for.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn json(&self) -> Option<&JsonError> {
+        self.find()
+    }
+
     /// Finds a cause of one type in the chain.
     fn find<E: StdError + 'static>(&self) -> Option<&E> {
         let mut cause = self.source();
@@ -249,6 +287,8 @@ impl ErrorKind {
             | Self::Rejected
             | Self::Config
             | Self::Redirect
+            | Self::Status
+            | Self::Json
             | Self::TooLarge => return None,
         })
     }
@@ -257,12 +297,12 @@ impl ErrorKind {
         match self {
             Self::InvalidRequest | Self::Misuse | Self::Config => io::ErrorKind::InvalidInput,
             Self::Connect => io::ErrorKind::NotConnected,
-            Self::Certificate | Self::Protocol => io::ErrorKind::InvalidData,
+            Self::Certificate | Self::Protocol | Self::Json => io::ErrorKind::InvalidData,
             Self::Timeout => io::ErrorKind::TimedOut,
             Self::Cancelled => io::ErrorKind::ConnectionAborted,
             Self::Disconnected => io::ErrorKind::ConnectionReset,
             Self::Truncated => io::ErrorKind::UnexpectedEof,
-            Self::Content | Self::Rejected | Self::Redirect | Self::TooLarge | Self::Local => {
+            Self::Content | Self::Rejected | Self::Redirect | Self::Status | Self::TooLarge | Self::Local => {
                 io::ErrorKind::Other
             }
         }
@@ -303,72 +343,12 @@ impl fmt::Debug for Error {
     }
 }
 
-impl From<Misuse> for Error {
-    fn from(misuse: Misuse) -> Self {
-        Self::new(ErrorKind::Misuse, misuse)
-    }
-}
-
-impl From<RequestError> for Error {
-    fn from(error: RequestError) -> Self {
-        Self::new(ErrorKind::InvalidRequest, error)
-    }
-}
-
-impl From<ParseError> for Error {
-    fn from(error: ParseError) -> Self {
-        let kind = match error {
-            ParseError::NoResponse => ErrorKind::Disconnected,
-            ParseError::TruncatedHead { .. } | ParseError::TruncatedBody { .. } => ErrorKind::Truncated,
-            _ => ErrorKind::Protocol,
-        };
-        Self::new(kind, error)
-    }
-}
-
-impl From<ConnectError> for Error {
-    fn from(error: ConnectError) -> Self {
-        let kind = if error.is_timeout().is_some() {
-            ErrorKind::Timeout
-        } else if matches!(error, ConnectError::Cancelled(_)) {
-            ErrorKind::Cancelled
-        } else if error.is_certificate() {
-            ErrorKind::Certificate
-        } else {
-            ErrorKind::Connect
-        };
-        Self::new(kind, error)
-    }
-}
-
-impl Error {
-    /// Wraps a failure of the transport.
-    pub(crate) fn transport(error: io::Error) -> Self {
-        if let Some(timed_out) = TimedOut::in_io(&error) {
-            return Self::new(ErrorKind::Timeout, timed_out);
-        }
-        if Cancelled::is_in(&error) {
-            return Self::new(ErrorKind::Cancelled, Cancelled);
-        }
-        match error.downcast::<Self>() {
-            Ok(own) => own,
-            Err(error) => Self::new(ErrorKind::Disconnected, error),
-        }
-    }
-}
-
-/// For readers and writers of `std::io`; the error stays inside and can be found by `get_ref`.
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        Self::new(error.kind().io(), error)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use conn::{Deadline, Origin};
+    use wire::ParseError;
 
     use super::*;
 

@@ -102,7 +102,7 @@ impl Pooled {
     }
 
     fn give_back(&mut self) {
-        if !self.link.is_complete() {
+        if !self.link.is_complete() || self.link.is_handed_over() {
             return;
         }
         // Without a connection the slot is freed here: the exchange has closed it.

@@ -17,6 +17,9 @@
 //!
 //! # Features
 //!
+//! * `gzip` (default): content in gzip and deflate is asked for and decoded; `brotli` and `zstd` do so for br and zstd.
+//! * `charset` (default): [`Response::text`] reads other charsets than UTF-8.
+//! * `json` (default): `Response::json`.
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `json` (default): values of serde as content, [`RequestBuilder::json`].
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
@@ -43,6 +46,7 @@ mod oneshot;
 mod policy;
 mod request;
 mod response;
+mod text;
 
 pub use body::Body;
 pub use builder::RequestBuilder;
@@ -50,15 +54,20 @@ pub use call::Passed;
 pub use client::Client;
 pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
 pub use connection::Connection;
-pub use error::{AttemptInfo, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect, Why};
+#[cfg(feature = "json")]
+pub use error::JsonError;
+pub use error::{
+    AttemptInfo, DecodeError, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect,
+    StatusError, Why,
+};
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 #[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part};
 pub use oneshot::{delete, get, head, patch, post, put};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
-pub use request::{IntoUrl, Request};
-pub use response::Response;
+pub use request::{IntoUrl, OnInformational, Request};
+pub use response::{Lines, Response, Upgraded};
 
 #[cfg(feature = "cookies")]
 pub use cookies;

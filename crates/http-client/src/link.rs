@@ -17,6 +17,7 @@ use crate::error::{Error, Progress};
 use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
+use crate::request::OnInformational;
 
 /// A connection and all buffers that an exchange needs. Without a transport it is a shell, kept so that the next
 /// exchange allocates nothing.
@@ -32,6 +33,8 @@ pub(crate) struct Link {
     sent_at: Option<Instant>,
     exchange: Option<Exchange>,
     pub(crate) message: MessageBuf,
+    /// Who is told of informational responses to the current request.
+    pub(crate) on_informational: Option<OnInformational>,
     /// Room for the request's field lines.
     pub(crate) fields: Headers,
     pub(crate) output: Vec<u8>,
@@ -48,6 +51,8 @@ pub(crate) struct Link {
     answered: bool,
     /// The response was taken to its end.
     complete: bool,
+    /// The connection speaks another protocol from here on, and waits for whoever takes it over.
+    handed_over: bool,
     /// A write failed; the response may be there all the same.
     broken: Option<Error>,
     /// The exchange failed; every later call fails alike.
@@ -66,6 +71,15 @@ pub(crate) struct Provenance {
     pub(crate) dial: DialTimings,
     /// How long a free one was waited for.
     pub(crate) waited: Duration,
+}
+
+/// A connection that goes on with another protocol.
+pub(crate) struct HandedOver {
+    pub(crate) transport: Box<dyn Transport>,
+    /// What was received past the response head.
+    pub(crate) early: Vec<u8>,
+    /// Held as long as the token is to end it.
+    pub(crate) cancelling: Option<Registration>,
 }
 
 /// What names the current request in errors; text is made of it only when one happens.
@@ -97,6 +111,23 @@ impl Link {
         // Whoever gets it next has a token of their own.
         self.cancelling = None;
         self.transport.take()
+    }
+
+    /// Tells whether the connection is to be taken over: it carries no further request.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over
+    }
+
+    /// Gives away a connection that was handed over.
+    pub(crate) fn take_over(&mut self) -> Option<HandedOver> {
+        if !self.handed_over {
+            return None;
+        }
+        let early = self.input.get(self.taken..).unwrap_or_default().to_vec();
+        self.input.clear();
+        self.taken = 0;
+        let cancelling = self.cancelling.take();
+        Some(HandedOver { transport: self.detach()?, early, cancelling })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -153,11 +184,12 @@ impl Link {
         self.label.target.clear();
         self.label.target.push_str(target);
         self.exchange = None;
+        self.on_informational = None;
         (self.send_began, self.sent_at) = (None, None);
         (self.timings.send, self.timings.wait) = Default::default();
         self.output.clear();
         (self.sent, self.received) = (0, 0);
-        (self.answered, self.complete) = (false, false);
+        (self.answered, self.complete, self.handed_over) = (false, false, false);
         (self.broken, self.failed) = (None, None);
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod deadlines;
+pub(crate) mod decode;
 pub(crate) mod keep_alive;
 pub(crate) mod prepare;
 pub(crate) mod reask;

@@ -4,11 +4,12 @@ mod url_of;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use conn::{CancelToken, Timeouts};
 use resilience::RetryPolicy;
 use url::Url;
-use wire::{Headers, Method};
+use wire::{Headers, Method, ResponseHead};
 
 use crate::body::Body;
 use crate::config::RedirectPolicy;
@@ -51,6 +52,11 @@ pub struct Request {
     pub retry: Option<RetryPolicy>,
     /// Whether sending the request twice is harmless. Default none: its method says so, or an `Idempotency-Key`.
     pub idempotent: Option<bool>,
+    /// Whether content may come encoded and is decoded then. Default true; it is left as it comes too where the request or
+    /// the client has an `Accept-Encoding` of its own, or the request a `Range`.
+    pub decode: bool,
+    /// Is told of every informational (1xx) response before the final one. Default none.
+    pub on_informational: Option<OnInformational>,
     /// Ends the call early, from any thread, up to the last byte of the response. Default none.
     pub cancel: Option<CancelToken>,
 }
@@ -87,6 +93,8 @@ impl Request {
             redirect: None,
             retry: None,
             idempotent: None,
+            decode: true,
+            on_informational: None,
             cancel: None,
         })
     }
@@ -114,6 +122,27 @@ impl Request {
             self.headers.append("Content-Type", media_type)?;
         }
         Ok(())
+    }
+}
+
+/// A function that is told of informational responses, such as 103 (Early Hints), as they come. Cloning shares it.
+#[derive(Clone)]
+pub struct OnInformational(Arc<dyn Fn(&ResponseHead) + Send + Sync>);
+
+impl OnInformational {
+    /// Wraps the function.
+    pub fn new(tell: impl Fn(&ResponseHead) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self, head: &ResponseHead) {
+        (self.0)(head);
+    }
+}
+
+impl fmt::Debug for OnInformational {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnInformational")
     }
 }
 

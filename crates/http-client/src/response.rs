@@ -1,25 +1,36 @@
 //! A response: its head, and its content as it comes.
 
+mod coded;
+mod lines;
+mod upgrade;
+mod whole;
+
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
+use coded::Coded;
 use conn::Clock;
 use url::Url;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
 use crate::call::{Passed, Trail};
-use crate::config::RedirectPolicy;
-use crate::error::{AttemptInfo, Error, ErrorKind};
+use crate::config::{Limits, RedirectPolicy};
+use crate::error::{AttemptInfo, Error};
 use crate::info::{ConnectionInfo, Timings};
 use crate::lease::Lease;
 use crate::policy::deadlines::Deadlines;
+use crate::policy::decode::Step;
 use crate::policy::redirect::{Asked, NotFollowed, Redirect, redirect};
+
+pub use lines::Lines;
+pub use upgrade::Upgraded;
 
 /// A response: the head is here, the content is read as it comes.
 ///
 /// Any status is data: 404 and 500 are responses, not errors. Content that ends too early is an error. `Read` and
-/// `BufRead` give the content as it stands on the wire without its framing.
+/// `BufRead` give the content without its framing, and [decoded](crate::Request::decode) where it came encoded; its head
+/// stays as it came, [`content_length`](Self::content_length) and `Content-Encoding` with it.
 ///
 /// A response of a [`Client`](crate::Client) owns its connection and gives it back in the very read that sees the end. One of a
 /// [`Connection`](crate::Connection) borrows it; what is left unread when it is dropped is dealt with by the next
@@ -29,14 +40,31 @@ pub struct Response<'c> {
     deadlines: Deadlines,
     clock: Arc<dyn Clock>,
     buffered: u64,
+    coded: Coded,
+    /// Bytes of content that were taken from the wire, and that were given out.
+    received: u64,
+    given: u64,
     /// Content that `fill_buf` showed and `consume` has not taken.
     shown: usize,
     trail: Trail,
 }
 
 impl<'c> Response<'c> {
-    pub(crate) fn new(lease: Lease<'c>, deadlines: Deadlines, clock: Arc<dyn Clock>, buffered: u64) -> Self {
-        let mut response = Self { lease, deadlines, clock, buffered, shown: 0, trail: Trail::default() };
+    pub(crate) fn new(
+        lease: Lease<'c>,
+        deadlines: Deadlines,
+        clock: Arc<dyn Clock>,
+        limits: &Limits,
+        decodes: bool,
+    ) -> Self {
+        let coded = if decodes && !lease.is_complete() {
+            Coded::of(&lease.message.head, limits.expansion)
+        } else {
+            Coded::Plain
+        };
+        let (buffered, trail) = (limits.buffered, Trail::default());
+        let mut response =
+            Self { lease, deadlines, clock, buffered, coded, received: 0, given: 0, shown: 0, trail };
         response.lease.give_back();
         response
     }
@@ -124,10 +152,29 @@ impl<'c> Response<'c> {
         self.headers().get_str(name)
     }
 
-    /// Returns the length of the content if it is known before it is read: 0 in answer to HEAD, none for chunks.
+    /// Returns the length of the content on the wire, before decoding, if it is known before it is read: 0 in answer to HEAD,
+    /// none for chunks.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         self.lease.content_length()
+    }
+
+    /// Tells whether the content is decoded: it is not where nothing was offered, or where a coding is unknown.
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        !matches!(self.coded, Coded::Plain)
+    }
+
+    /// Counts the bytes of content taken from the wire so far, before decoding and without framing.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Counts the bytes of content read so far, after decoding.
+    #[must_use]
+    pub fn decoded(&self) -> u64 {
+        self.given
     }
 
     /// Returns the trailer fields; empty until the content was read to its end.
@@ -148,67 +195,76 @@ impl<'c> Response<'c> {
         &self.lease.timings
     }
 
-    /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.
-    ///
-    /// It takes the response, so look at the head before; [`copy_to`](Self::copy_to) and `read_to_end` do not.
-    ///
-    /// # Errors
-    /// The content is larger than that, ends too early, or reading it fails.
-    pub fn bytes(mut self) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        loop {
-            let len = self.lease.content(&self.deadlines, &*self.clock)?;
-            if len == 0 {
-                self.lease.give_back();
-                return Ok(bytes);
-            }
-            if bytes.len() as u64 + len as u64 > self.buffered {
-                let error = Error::new(ErrorKind::TooLarge, ContentTooLarge { limit: self.buffered });
-                return Err(self.lease.named(error));
-            }
-            bytes.extend_from_slice(self.lease.buffered(len));
-            self.advance(len);
-        }
-    }
-
-    /// Reads the rest of the content as UTF-8, with U+FFFD for what is none, at most as [`bytes`](Self::bytes) does.
-    ///
-    /// # Errors
-    /// As [`bytes`](Self::bytes).
-    pub fn text(self) -> Result<String, Error> {
-        let bytes = self.bytes()?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-    }
-
-    /// Writes the rest of the content to `to`, however large it is, and returns its length.
-    ///
-    /// # Errors
-    /// The content ends too early, reading it fails, or `to` fails.
-    pub fn copy_to(&mut self, to: &mut (impl Write + ?Sized)) -> Result<u64, Error> {
-        let mut total = 0;
-        let mut run = vec![0; 64 << 10];
-        loop {
-            let n = self.read_content(&mut run)?;
-            if n == 0 {
-                return Ok(total);
-            }
-            to.write_all(run.get(..n).unwrap_or_default())
-                .map_err(|error| self.lease.named(Error::new(ErrorKind::Local, error)))?;
-            total += n as u64;
-        }
-    }
-
     fn read_content(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         self.shown = 0;
-        let n = self.lease.read(buf, &self.deadlines, &*self.clock)?;
-        self.lease.give_back();
+        let n = match &mut self.coded {
+            Coded::Plain => {
+                let n = self.lease.read(buf, &self.deadlines, &*self.clock)?;
+                self.lease.give_back();
+                self.received += n as u64;
+                n
+            }
+            coded if coded.takes_directly(buf.len()) => self.decode(Some(buf))?,
+            _ => {
+                let n = self.fill()?.min(buf.len());
+                if let Some(to) = buf.get_mut(..n) {
+                    to.copy_from_slice(self.waiting(n));
+                }
+                self.coded.consume(n);
+                n
+            }
+        };
+        self.given += n as u64;
         Ok(n)
     }
 
+    /// Gives the number of content bytes that wait, decoded if so; 0 at the end.
+    fn fill(&mut self) -> Result<usize, Error> {
+        if !matches!(self.coded, Coded::Plain) {
+            return self.decode(None);
+        }
+        let len = self.lease.content(&self.deadlines, &*self.clock)?;
+        if len == 0 {
+            self.lease.give_back();
+        }
+        Ok(len)
+    }
+
+    /// Returns the first `len` bytes that wait.
+    fn waiting(&self, len: usize) -> &[u8] {
+        self.coded.waiting(len).unwrap_or_else(|| self.lease.buffered(len))
+    }
+
+    /// Takes `n` of the bytes that wait.
     fn advance(&mut self, n: usize) {
-        self.lease.consume(n);
-        self.lease.give_back();
+        self.given += n as u64;
+        if self.is_decoded() {
+            self.coded.consume(n);
+        } else {
+            self.lease.consume(n);
+            self.lease.give_back();
+            self.received += n as u64;
+        }
+    }
+
+    /// Decodes into `buf`, or into what waits. The connection goes home in the read that ends the message, though decoded
+    /// content may still wait here.
+    fn decode(&mut self, mut buf: Option<&mut [u8]>) -> Result<usize, Error> {
+        loop {
+            match self.coded.step(buf.as_deref_mut()) {
+                Ok(Step::Made(n)) => return Ok(n),
+                Ok(Step::End) => return Ok(0),
+                Ok(Step::Hungry) => {}
+                Err(error) => return Err(self.lease.named(error.into())),
+            }
+            let len = self.lease.content(&self.deadlines, &*self.clock)?;
+            self.coded.feed(self.lease.buffered(len));
+            if len > 0 {
+                self.lease.consume(len);
+                self.received += len as u64;
+            }
+            self.lease.give_back();
+        }
     }
 }
 
@@ -223,11 +279,8 @@ impl Read for Response<'_> {
 
 impl BufRead for Response<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.shown = self.lease.content(&self.deadlines, &*self.clock)?;
-        if self.shown == 0 {
-            self.lease.give_back();
-        }
-        Ok(self.lease.buffered(self.shown))
+        self.shown = self.fill()?;
+        Ok(self.waiting(self.shown))
     }
 
     fn consume(&mut self, n: usize) {
@@ -248,12 +301,4 @@ impl fmt::Debug for Response<'_> {
             .field("headers", &self.headers())
             .finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the content is larger than the {limit} bytes that may be held in memory; read it as it comes, or raise limits.buffered"
-)]
-struct ContentTooLarge {
-    limit: u64,
 }

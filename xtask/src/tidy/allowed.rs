@@ -165,7 +165,8 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "http-client",
         modules: &[
-            pure(0, "error", &[]),
+            pure(0, "error", &["text"]),
+            pure(0, "text", &[]),
             pure(0, "config", &["error"]),
             doing(0, "body", &["error"]),
             pure(1, "request", &[]),

@@ -84,6 +84,9 @@ impl Link {
         match event {
             Event::Informational => {
                 debug!({ http.response.status_code = status }, "informational response");
+                if let Some(told) = &self.on_informational {
+                    told.tell(&self.message.head);
+                }
             }
             Event::Head => {
                 self.answered = true;
@@ -245,6 +248,10 @@ impl Link {
             // Bytes that nobody asked for would be taken for the next response.
             Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() => {
                 trace!("the connection is kept");
+            }
+            Some(Persistence::Close(CloseReason::HandedOver)) if self.broken.is_none() => {
+                debug!(left_over, "the connection is handed over");
+                self.handed_over = true;
             }
             persistence => {
                 let reason = match persistence {

@@ -71,6 +71,11 @@ impl Deadlines {
         self.step(now, self.timeouts.connect, Limit::Connect, Phase::Close)
     }
 
+    /// Returns how long a read or a write may wait.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.timeouts.idle
+    }
+
     fn step(&self, now: Instant, allowed: Option<Duration>, limit: Limit, phase: Phase) -> Deadline {
         Deadline::after(now, allowed, limit).min(self.outer).during(phase)
     }

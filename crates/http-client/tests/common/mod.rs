@@ -21,6 +21,7 @@ pub(crate) fn stage(scripts: impl IntoIterator<Item = Script>) -> Stage {
     config.clock = Arc::new(clock.clone());
     config.connect = Some(Arc::new(peer.clone()));
     config.headers = Headers::new();
+    config.decode = false;
     Stage { clock, peer, config }
 }
 
