@@ -168,6 +168,15 @@ impl Body {
         }
     }
 
+    /// Returns the content if it is in memory.
+    pub(crate) fn at_hand(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Empty => Some(&[]),
+            Kind::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Lends the content to be sent once, from its beginning.
     pub(crate) fn source(&mut self) -> io::Result<Source<'_>> {
         let total = match self.length() {

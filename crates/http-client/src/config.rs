@@ -51,6 +51,8 @@ pub struct ClientConfig {
     /// Whether content may come encoded (gzip, deflate; br and zstd by features) and is decoded then. Default true. Where
     /// `headers` has an `Accept-Encoding`, content is left as it comes.
     pub decode: bool,
+    /// What a [`Connection`](crate::Connection) may send before earlier requests are answered.
+    pub pipelining: Pipelining,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
     /// once, and that is all. [`standard`](Self::standard) turns it on.
     pub retry: Option<RetryPolicy>,
@@ -135,6 +137,23 @@ impl Default for Limits {
     }
 }
 
+/// What may be sent on a connection before earlier requests are answered (RFC 9112 §9.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pipelining {
+    /// How many requests may wait for their answers; 1 for no pipelining. Default 4.
+    pub depth: usize,
+    /// Whether requests that are not idempotent may be among them. When the connection ends, nobody knows then which of
+    /// them the server has acted on. Default false.
+    pub any_method: bool,
+}
+
+impl Default for Pipelining {
+    fn default() -> Self {
+        Self { depth: 4, any_method: false }
+    }
+}
+
 impl ClientConfig {
     /// Returns the settings for production: retries within a budget, a circuit breaker for each host, and a total limit of
     /// 2 minutes; the rest by default.
@@ -189,6 +208,7 @@ impl Default for ClientConfig {
             expect_above: Some(1 << 20),
             decode: true,
             redirect: RedirectPolicy::default(),
+            pipelining: Pipelining::default(),
             retry: None,
             retry_budget: Some(BudgetConfig::default()),
             retry_throttled: false,

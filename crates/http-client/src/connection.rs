@@ -1,24 +1,30 @@
 //! A connection in the caller's hands: send when you want, receive when you want.
 
+mod pipelining;
+mod preparing;
+mod stepwise;
+
+use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conn::{Connect, ConnectRequest, Origin, PeerFacts, Route};
-use tracing::debug;
-use url::Url;
-use wire::{BodyLength, Exchange, Headers, Method, RequestHead, ResponseHead};
+use conn::{Connect, Origin, PeerFacts, Route};
+use wire::{Headers, Method, ResponseHead};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::lease::Lease;
-use crate::link::{Link, Provenance};
+use crate::link::Link;
 use crate::policy::deadlines::Deadlines;
-use crate::policy::{decode, prepare};
+use crate::policy::prepare;
 use crate::request::OnInformational;
 use crate::response::Response;
+
+use pipelining::{Ahead, Kept};
+pub use pipelining::{NotAnswered, Unanswered};
 
 /// One connection to one origin, driven by hand: a request is sent when you say so, its response is read when you ask
 /// for it. It never follows, replays or retries.
@@ -41,12 +47,32 @@ use crate::response::Response;
 ///
 /// | call | may follow |
 /// |---|---|
-/// | `request`, `request_with`, `put_request` | nothing, a response (read or not), `close` |
+/// | `request`, `request_with` | nothing, `request`, `request_with`, a response (read or not), `close` |
+/// | `put_request` | nothing, a response (read or not), `close` |
 /// | `put_header`, `end_headers` | `put_request` |
 /// | `send`, `finish` | `end_headers` |
 /// | `response` | `request`, `request_with`, or a request that is complete |
 ///
 /// Any other order is an error of kind [`ErrorKind::Misuse`] that says what is missing; nothing is sent then.
+///
+/// # Several requests first, responses later
+///
+/// A request may follow others that have no answer yet (RFC 9112 §9.3.2); responses come in their order. By default up
+/// to four wait at a time, all idempotent, with content that is in memory or none: [`Pipelining`](crate::Pipelining) sets it.
+/// When the connection ends before all are answered, [`unanswered`](Self::unanswered) gives the others back.
+///
+/// ```no_run
+/// use http_client::Connection;
+///
+/// let mut conn = Connection::https("example.com")?;
+/// for path in ["/a", "/b", "/c"] {
+///     conn.request("GET", path)?;
+/// }
+/// for _ in 0..3 {
+///     println!("{}", conn.response()?.text()?);
+/// }
+/// # Ok::<(), http_client::Error>(())
+/// ```
 pub struct Connection {
     link: Link,
     route: Route,
@@ -56,6 +82,11 @@ pub struct Connection {
     on_informational: Option<OnInformational>,
     /// The response to the current request is decoded.
     decodes: bool,
+    /// What would send the current request again; none where it was put together by hand.
+    current: Option<Kept>,
+    /// Requests behind the current one.
+    ahead: VecDeque<Ahead>,
+    unanswered: Vec<Unanswered>,
     state: State,
 }
 
@@ -125,6 +156,9 @@ impl Connection {
             config: Arc::new(config),
             on_informational: None,
             decodes: false,
+            current: None,
+            ahead: VecDeque::new(),
+            unanswered: Vec::new(),
             state: State::Idle,
         };
         connection.dial()?;
@@ -140,7 +174,7 @@ impl Connection {
     /// added.
     ///
     /// # Errors
-    /// The response to the last request was never asked for, the request is invalid, or sending fails.
+    /// The request is invalid, may not follow those without an answer, or sending fails.
     pub fn request<M>(&mut self, method: M, target: &str) -> Result<(), Error>
     where
         M: TryInto<Method>,
@@ -170,95 +204,24 @@ impl Connection {
         M: TryInto<Method>,
         M::Error: StdError + Send + Sync + 'static,
     {
-        let (method, mut body) = (parse_method(method)?, body.into());
-        self.start(&method, target)?;
+        let method = parse_method(method)?;
         let mut own = Headers::new();
         for (name, value) in headers {
-            own.append(name, value).map_err(|error| self.link.named(error.into()))?;
+            own.append(name, value).map_err(|error| self.named(&method, target, error.into()))?;
         }
-        let url = self.cookie_url(target);
-        let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
-        prepare::fields(&self.config.headers, &own, &[], cookies.as_deref(), &mut self.link.fields);
-        self.decodes = self.config.decode && decode::offer(&mut self.link.fields);
-        self.begin(&method, target, body.length())?;
-        self.state = State::Sending;
-        self.sent(|link, deadlines, clock| link.send(body.source(), deadlines, clock))?;
-        self.state = State::Awaiting;
-        Ok(())
+        self.dispatch(method, target, Kept { headers: own, body: body.into() })
     }
 
-    /// Begins a request whose fields are given one by one. Only `Host` and what frames the content are added to them.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request); nothing is sent yet.
-    pub fn put_request<M>(&mut self, method: M, target: &str) -> Result<&mut Self, Error>
-    where
-        M: TryInto<Method>,
-        M::Error: StdError + Send + Sync + 'static,
-    {
-        let method = parse_method(method)?;
+    fn dispatch(&mut self, method: Method, target: &str, mut kept: Kept) -> Result<(), Error> {
+        if self.is_pipelining() {
+            return self.push(method, target, kept);
+        }
         self.start(&method, target)?;
-        self.link.fields.clear();
-        self.decodes = false;
-        self.state = State::Building { method, target: target.to_owned() };
-        Ok(self)
-    }
-
-    /// Adds a field line, in exactly this case and order.
-    ///
-    /// # Errors
-    /// No request is being built, or the field is invalid.
-    pub fn put_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<&mut Self, Error> {
-        if !matches!(self.state, State::Building { .. }) {
-            return Err(Misuse::NotBuilding.into());
-        }
-        self.link.fields.append(name, value).map_err(|error| self.link.named(error.into()))?;
-        Ok(self)
-    }
-
-    /// Sends the head. Content may follow if a `Content-Length` or `Transfer-Encoding: chunked` was put.
-    ///
-    /// # Errors
-    /// No request is being built, the request is invalid, or sending fails.
-    pub fn end_headers(&mut self) -> Result<&mut Self, Error> {
-        let State::Building { method, target } = std::mem::replace(&mut self.state, State::Idle) else {
-            return Err(Misuse::NotBuilding.into());
-        };
-        // The length is what the fields say.
-        let framed =
-            ["content-length", "transfer-encoding"].iter().any(|name| self.link.fields.contains(name));
-        let no_content = self.link.fields.get("content-length").is_some_and(|length| length == b"0");
-        let length = if framed && !no_content { BodyLength::Unknown } else { BodyLength::Empty };
-        self.begin(&method, &target, length)?;
+        self.decodes = self.fill_in(target, &kept.headers);
+        self.begin(&method, target, kept.body.length())?;
         self.state = State::Sending;
-        self.sent(Link::flush)?;
-        Ok(self)
-    }
-
-    /// Sends content as it is given: in a chunk, or as a part of the announced length.
-    ///
-    /// # Errors
-    /// The headers are not ended, there is more content than announced, or sending fails.
-    pub fn send(&mut self, content: &[u8]) -> Result<&mut Self, Error> {
-        if !matches!(self.state, State::Sending) {
-            return Err(Misuse::NotSending.into());
-        }
-        self.sent(|link, deadlines, clock| {
-            link.send_content(content, deadlines, clock)?;
-            link.flush(deadlines, clock)
-        })?;
-        Ok(self)
-    }
-
-    /// Ends the content of a request; [`response`](Self::response) does it where it was not done.
-    ///
-    /// # Errors
-    /// The headers are not ended, there is less content than announced, or sending fails.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        if !matches!(self.state, State::Sending) {
-            return Err(Misuse::NotSending.into());
-        }
-        self.sent(Link::finish)?;
+        self.sent(|link, deadlines, clock| link.send(kept.body.source(), deadlines, clock))?;
+        self.current = Some(kept);
         self.state = State::Awaiting;
         Ok(())
     }
@@ -268,7 +231,7 @@ impl Connection {
     /// # Errors
     /// No request was sent, the peer breaks the protocol, the connection breaks, or a deadline passes.
     pub fn response(&mut self) -> Result<Response<'_>, Error> {
-        self.await_response(self.deadlines)
+        self.await_response(None)
     }
 
     /// As [`response`](Self::response), but waits for the head no longer than `timeout`, in place of
@@ -277,19 +240,27 @@ impl Connection {
     /// # Errors
     /// As [`response`](Self::response).
     pub fn response_within(&mut self, timeout: Duration) -> Result<Response<'_>, Error> {
-        self.await_response(self.deadlines.with_response(timeout))
+        self.await_response(Some(timeout))
     }
 
-    fn await_response(&mut self, deadlines: Deadlines) -> Result<Response<'_>, Error> {
-        match self.state {
-            State::Sending => self.finish()?,
-            State::Awaiting => {}
+    fn await_response(&mut self, within: Option<Duration>) -> Result<Response<'_>, Error> {
+        let deadlines = match self.state {
+            State::Sending => {
+                self.finish()?;
+                self.deadlines
+            }
+            State::Awaiting => self.deadlines,
+            State::Answered if !self.ahead.is_empty() => self.advance()?,
             State::Building { .. } => return Err(Misuse::RequestUnfinished.into()),
             State::Idle | State::Answered => return Err(Misuse::NoRequest.into()),
-        }
+        };
+        let deadlines = within.map_or(deadlines, |timeout| deadlines.with_response(timeout));
         let clock = Arc::clone(&self.config.clock);
         self.state = State::Idle;
-        self.link.receive_head(&deadlines, &*clock)?;
+        if let Err(error) = self.link.receive_head(&deadlines, &*clock) {
+            self.give_up(true);
+            return Err(error);
+        }
         self.state = State::Answered;
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());
@@ -322,77 +293,13 @@ impl Connection {
     /// # Errors
     /// The goodbye could not be sent; the connection is closed all the same.
     pub fn close(&mut self) -> Result<(), Error> {
+        self.give_up(matches!(self.state, State::Awaiting));
         self.state = State::Idle;
         let now = self.config.clock.now();
         let deadline = Deadlines::new(self.config.timeouts, now, now).close(now);
         let Some(mut transport) = self.link.detach() else { return Ok(()) };
         transport.set_deadline(deadline);
         transport.close().map_err(Error::transport)
-    }
-
-    /// Makes the connection ready for a request: in order, rid of an unread response, and open.
-    fn start(&mut self, method: &Method, target: &str) -> Result<(), Error> {
-        match self.state {
-            State::Building { .. } | State::Sending => return Err(Misuse::RequestUnfinished.into()),
-            State::Awaiting => return Err(Misuse::ResponsePending.into()),
-            State::Idle => {}
-            State::Answered => {
-                let limit = self.config.limits.drain;
-                if self.link.is_handed_over() {
-                    drop(self.link.detach());
-                } else if !self.link.is_complete()
-                    && !self.link.drain(limit, &self.deadlines, &*self.config.clock)
-                {
-                    debug!("too much of the last response is unread");
-                    drop(self.link.detach());
-                }
-                self.state = State::Idle;
-            }
-        }
-        let now = self.config.clock.now();
-        self.deadlines = Deadlines::new(self.config.timeouts, now, now);
-        if !self.link.is_open() {
-            if !self.config.auto_open {
-                return Err(Misuse::Closed.into());
-            }
-            self.dial()?;
-        }
-        self.link.prepare(method, &self.route, target);
-        self.link.on_informational.clone_from(&self.on_informational);
-        Ok(())
-    }
-
-    fn dial(&mut self) -> Result<(), Error> {
-        let by = self.deadlines.connect(self.config.clock.now());
-        let request = ConnectRequest::new(&self.route, by).cancelled_by(&self.config.cancel);
-        let connected = self.connect.connect(&request).map_err(|error| {
-            Error::from(error).for_request(format!("connection to {}", self.route.origin()))
-        })?;
-        let made = Provenance { dial: connected.timings, ..Provenance::default() };
-        self.link.attach(connected.transport, made, &self.config.cancel);
-        Ok(())
-    }
-
-    /// Writes the head of the lines in `link.fields` and begins the exchange.
-    fn begin(&mut self, method: &Method, target: &str, length: BodyLength) -> Result<(), Error> {
-        let link = &mut self.link;
-        // RFC 9110 §7.2: `Host` names the target, which for CONNECT is not the proxy that is asked.
-        let host = if *method == Method::CONNECT { target } else { self.route.origin().authority() };
-        let head = RequestHead::new(method, target, &link.fields).with_host(host);
-        let exchange = Exchange::begin(&head, length, self.config.limits.message, &mut link.output)
-            .map_err(|error| link.named(error.into()))?;
-        link.begin(exchange.with_leniency(self.config.leniency));
-        debug!(
-            { http.request.method = %method, server.address = self.route.origin().host_str(),
-              server.port = self.route.origin().port() },
-            "request"
-        );
-        Ok(())
-    }
-
-    /// Returns the URL that cookies go by, if they are kept.
-    fn cookie_url(&self, target: &str) -> Option<Url> {
-        if self.config.keeps_cookies() { prepare::url(self.route.origin(), target) } else { None }
     }
 
     /// Runs a step of sending; after a failure the next request starts anew.

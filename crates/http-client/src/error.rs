@@ -110,9 +110,19 @@ pub enum Misuse {
     /// A response was asked for, but no request was sent.
     #[error("no request was sent, so there is no response to read")]
     NoRequest,
-    /// A request was begun while a response to the last one was never asked for.
+    /// A request was begun that may not be sent before earlier ones are answered: as many as
+    /// [`Pipelining::depth`](crate::Pipelining::depth) wait already, it is put together by hand, or the last one ends the connection.
     #[error("the response to the last request was not read yet: call response() first")]
     ResponsePending,
+    /// A request would follow one without an answer, and not both may be done twice.
+    #[error("only idempotent requests can be sent before earlier ones are answered: call response() first")]
+    NotIdempotent,
+    /// A request would follow one without an answer, and its content is not in memory.
+    #[error("only content in memory can be sent before earlier requests are answered: call response() first")]
+    ContentNotAtHand,
+    /// A request was to be sent again whose content was read from its reader already.
+    #[error("the content was taken from a reader and cannot be sent again")]
+    ContentIsGone,
     /// A request was begun inside another.
     #[error("the last request is not complete: call end_headers() and send() first")]
     RequestUnfinished,

@@ -52,8 +52,8 @@ pub use body::Body;
 pub use builder::RequestBuilder;
 pub use call::Passed;
 pub use client::Client;
-pub use config::{ClientConfig, HostPolicies, Limits, RedirectPolicy, Routes};
-pub use connection::Connection;
+pub use config::{ClientConfig, HostPolicies, Limits, Pipelining, RedirectPolicy, Routes};
+pub use connection::{Connection, NotAnswered, Unanswered};
 #[cfg(feature = "json")]
 pub use error::JsonError;
 pub use error::{

@@ -1,5 +1,6 @@
 //! A connection with its buffers and the exchange that runs on it: moves bytes, decides nothing.
 
+mod ahead;
 mod receiving;
 mod sending;
 
@@ -18,6 +19,8 @@ use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
 use crate::request::OnInformational;
+
+pub(crate) use ahead::Sent;
 
 /// A connection and all buffers that an exchange needs. Without a transport it is a shell, kept so that the next
 /// exchange allocates nothing.
@@ -51,6 +54,10 @@ pub(crate) struct Link {
     answered: bool,
     /// The response was taken to its end.
     complete: bool,
+    /// Requests that were sent behind the current one.
+    outstanding: usize,
+    /// No further request may be sent, though those that were may be answered.
+    is_cut: bool,
     /// The connection speaks another protocol from here on, and waits for whoever takes it over.
     handed_over: bool,
     /// A write failed; the response may be there all the same.
@@ -101,6 +108,7 @@ impl Link {
         self.info.facts = Some(Arc::clone(transport.facts()));
         (self.timings.pool, self.timings.dial) = (made.waited, made.dial);
         (self.reused, self.served) = (made.is_reused, made.served);
+        (self.outstanding, self.is_cut) = (0, false);
         self.transport = Some(transport);
         self.input.clear();
         self.taken = 0;

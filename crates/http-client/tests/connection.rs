@@ -83,7 +83,8 @@ fn a_request_can_be_put_together_by_hand() {
 
 #[test]
 fn calls_out_of_order_are_refused_and_send_nothing() {
-    let stage = stage([Script::new().expect(get("/")).reply(ok("x"))]);
+    let mut stage = stage([Script::new().expect(get("/")).reply(ok("x"))]);
+    stage.config.pipelining.depth = 1;
     let mut conn = stage.connection();
     assert_misuse(conn.response(), Misuse::NoRequest);
     assert_misuse(conn.put_header("a", "b"), Misuse::NotBuilding);

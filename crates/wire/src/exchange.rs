@@ -212,8 +212,10 @@ impl Exchange {
         matches!(self.sending, Sending::Finished)
     }
 
-    /// Tells why no request may follow this one before its response is known, if so.
-    pub(crate) fn may_be_last(&self) -> Option<CloseReason> {
+    /// Tells why no request may follow this one before its response is known, if so: it says `close`, comes from
+    /// HTTP/1.0, or may hand the connection over.
+    #[must_use]
+    pub fn may_be_last(&self) -> Option<CloseReason> {
         if self.asked.connect || self.asked.upgrade {
             return Some(CloseReason::HandedOver);
         }

@@ -245,8 +245,9 @@ impl Link {
         self.served += 1;
         let left_over = self.input.len() - self.taken;
         match self.exchange.as_ref().and_then(Exchange::persistence) {
+            Some(Persistence::KeepAlive) if self.outstanding > 0 && self.broken.is_none() => {}
             // Bytes that nobody asked for would be taken for the next response.
-            Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() => {
+            Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() && !self.is_cut => {
                 trace!("the connection is kept");
             }
             Some(Persistence::Close(CloseReason::HandedOver)) if self.broken.is_none() => {
@@ -294,7 +295,7 @@ impl Link {
         }
     }
 
-    fn fill(&mut self, deadline: Deadline) -> io::Result<usize> {
+    pub(super) fn fill(&mut self, deadline: Deadline) -> io::Result<usize> {
         if self.taken == self.input.len() {
             self.input.clear();
             self.taken = 0;

@@ -22,7 +22,7 @@ const UPLOAD_SIZE: usize = 64 << 10;
 const FILE_PIECE: usize = 1 << 20;
 /// How long a write waits before it is asked whether an answer is there. Short enough for a person, long enough that an
 /// upload which is merely slow pays nothing that can be measured.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Link {
     /// Sends head and content. Stops early where the server does not want the content or closed its side: the response

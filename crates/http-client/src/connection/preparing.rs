@@ -1,0 +1,109 @@
+//! Making a connection ready for a request, and the head of the request.
+
+use conn::ConnectRequest;
+use tracing::debug;
+use url::Url;
+use wire::{BodyLength, Exchange, Headers, Method, RequestHead};
+
+use super::{Connection, State};
+use crate::error::{Error, Misuse};
+use crate::link::Provenance;
+use crate::policy::deadlines::Deadlines;
+use crate::policy::{decode, prepare};
+
+impl Connection {
+    /// Makes the connection ready for a request: in order, rid of an unread response, and open.
+    pub(super) fn start(&mut self, method: &Method, target: &str) -> Result<(), Error> {
+        match self.state {
+            State::Building { .. } | State::Sending => return Err(Misuse::RequestUnfinished.into()),
+            State::Awaiting => return Err(Misuse::ResponsePending.into()),
+            State::Answered if self.is_pipelining() => return Err(Misuse::ResponsePending.into()),
+            State::Idle => {}
+            State::Answered => {
+                self.dispose();
+                self.state = State::Idle;
+            }
+        }
+        self.unanswered.clear();
+        self.give_up(false);
+        self.current = None;
+        let now = self.config.clock.now();
+        self.deadlines = Deadlines::new(self.config.timeouts, now, now);
+        if !self.link.is_open() {
+            if !self.config.auto_open {
+                return Err(Misuse::Closed.into());
+            }
+            self.dial()?;
+        }
+        self.link.prepare(method, &self.route, target);
+        self.link.on_informational.clone_from(&self.on_informational);
+        Ok(())
+    }
+
+    /// Rids the connection of what is left of the last response, or closes it.
+    pub(super) fn dispose(&mut self) {
+        let limit = self.config.limits.drain;
+        if self.link.is_handed_over() {
+            drop(self.link.detach());
+        } else if !self.link.is_complete() && !self.link.drain(limit, &self.deadlines, &*self.config.clock) {
+            debug!("too much of the last response is unread");
+            drop(self.link.detach());
+        }
+    }
+
+    pub(super) fn dial(&mut self) -> Result<(), Error> {
+        let by = self.deadlines.connect(self.config.clock.now());
+        let request = ConnectRequest::new(&self.route, by).cancelled_by(&self.config.cancel);
+        let connected = self.connect.connect(&request).map_err(|error| {
+            Error::from(error).for_request(format!("connection to {}", self.route.origin()))
+        })?;
+        let made = Provenance { dial: connected.timings, ..Provenance::default() };
+        self.link.attach(connected.transport, made, &self.config.cancel);
+        Ok(())
+    }
+
+    /// Writes the head of the lines in `link.fields` and begins the exchange.
+    pub(super) fn begin(&mut self, method: &Method, target: &str, length: BodyLength) -> Result<(), Error> {
+        let exchange = self.exchange(method, target, length)?;
+        self.link.begin(exchange);
+        Ok(())
+    }
+
+    pub(super) fn exchange(
+        &mut self,
+        method: &Method,
+        target: &str,
+        length: BodyLength,
+    ) -> Result<Exchange, Error> {
+        let link = &mut self.link;
+        // RFC 9110 §7.2: `Host` names the target, which for CONNECT is not the proxy that is asked.
+        let host = if *method == Method::CONNECT { target } else { self.route.origin().authority() };
+        let head = RequestHead::new(method, target, &link.fields).with_host(host);
+        let begun = Exchange::begin(&head, length, self.config.limits.message, &mut link.output);
+        let exchange = begun.map_err(|error| self.named(method, target, error.into()))?;
+        debug!(
+            { http.request.method = %method, server.address = self.route.origin().host_str(),
+              server.port = self.route.origin().port() },
+            "request"
+        );
+        Ok(exchange.with_leniency(self.config.leniency))
+    }
+
+    /// Names a request in an error.
+    pub(super) fn named(&self, method: &Method, target: &str, error: Error) -> Error {
+        error.for_request(prepare::label(method.as_str(), self.route.origin(), target))
+    }
+
+    /// Puts the fields to send into `link.fields`, and says whether the response is decoded.
+    pub(super) fn fill_in(&mut self, target: &str, own: &Headers) -> bool {
+        let url = self.cookie_url(target);
+        let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
+        prepare::fields(&self.config.headers, own, &[], cookies.as_deref(), &mut self.link.fields);
+        self.config.decode && decode::offer(&mut self.link.fields)
+    }
+
+    /// Returns the URL that cookies go by, if they are kept.
+    pub(super) fn cookie_url(&self, target: &str) -> Option<Url> {
+        if self.config.keeps_cookies() { prepare::url(self.route.origin(), target) } else { None }
+    }
+}
