@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conn::{Connect, Origin, PeerFacts, Route};
 use wire::{Headers, Method, ResponseHead};
@@ -87,6 +87,8 @@ pub struct Connection {
     /// Requests behind the current one.
     ahead: VecDeque<Ahead>,
     unanswered: Vec<Unanswered>,
+    /// Since when nothing is to come: what comes all the same answers no request.
+    quiet_since: Instant,
     state: State,
 }
 
@@ -159,6 +161,7 @@ impl Connection {
             current: None,
             ahead: VecDeque::new(),
             unanswered: Vec::new(),
+            quiet_since: now,
             state: State::Idle,
         };
         connection.dial()?;
@@ -262,6 +265,7 @@ impl Connection {
             return Err(error);
         }
         self.state = State::Answered;
+        self.quiet_since = clock.now();
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());
         }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conn::{CancelToken, DialTimings, PeerFacts, Phase, Registration, Route, TimedOut, Transport};
+use conn::{CancelToken, DialTimings, Liveness, PeerFacts, Phase, Registration, Route, TimedOut, Transport};
 use tracing::debug;
 use url::Url;
 use wire::{Exchange, Framing, Headers, MessageBuf, Method};
@@ -140,6 +140,11 @@ impl Link {
 
     pub(crate) fn is_open(&self) -> bool {
         self.transport.is_some()
+    }
+
+    /// Asks the transport whether the peer has neither closed nor said anything.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.transport.as_mut().is_some_and(|transport| transport.probe() == Liveness::Idle)
     }
 
     /// Tells whether the response was taken to its end.

@@ -102,6 +102,22 @@ fn calls_out_of_order_are_refused_and_send_nothing() {
 }
 
 #[test]
+fn t29_what_came_while_nothing_was_asked_ends_the_connection() {
+    let first = Script::new().expect(get("/1")).reply(ok("1"));
+    for first in [first.clone().close(), first.clone().reset(), first.reply(ok("forged"))] {
+        let stage = stage([first, Script::new().expect(get("/2")).reply(ok("2"))]);
+        let mut conn = stage.connection();
+        conn.request("GET", "/1").unwrap();
+        assert_eq!(conn.response().unwrap().text().unwrap(), "1");
+        stage.clock.advance(Duration::from_millis(1));
+        conn.request("GET", "/2").unwrap();
+        assert_eq!(conn.response().unwrap().text().unwrap(), "2");
+        assert_eq!(stage.peer.connects(), 2);
+        stage.finish();
+    }
+}
+
+#[test]
 fn invalid_requests_are_refused_before_a_byte_is_sent() {
     let stage = stage([Script::new().expect(get("/")).reply(ok("x"))]);
     let mut conn = stage.connection();

@@ -1,5 +1,7 @@
 //! Making a connection ready for a request, and the head of the request.
 
+use std::time::Duration;
+
 use conn::ConnectRequest;
 use tracing::debug;
 use url::Url;
@@ -10,6 +12,10 @@ use crate::error::{Error, Misuse};
 use crate::link::Provenance;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::{decode, prepare};
+
+/// After this long without a request the connection is probed before the next one. The probe is a system call, which a
+/// loop of requests must not pay for each.
+const QUIET: Duration = Duration::from_millis(1);
 
 impl Connection {
     /// Makes the connection ready for a request: in order, rid of an unread response, and open.
@@ -29,6 +35,10 @@ impl Connection {
         self.current = None;
         let now = self.config.clock.now();
         self.deadlines = Deadlines::new(self.config.timeouts, now, now);
+        if now.saturating_duration_since(self.quiet_since) >= QUIET && !self.link.is_quiet() {
+            debug!("the connection ended, or something came that nobody asked for");
+            drop(self.link.detach());
+        }
         if !self.link.is_open() {
             if !self.config.auto_open {
                 return Err(Misuse::Closed.into());
@@ -59,6 +69,7 @@ impl Connection {
         })?;
         let made = Provenance { dial: connected.timings, ..Provenance::default() };
         self.link.attach(connected.transport, made, &self.config.cancel);
+        self.quiet_since = self.config.clock.now();
         Ok(())
     }
 
