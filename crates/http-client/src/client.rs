@@ -8,6 +8,7 @@ use conn::{Connect, ConnectRequest, ConnectionPool, Origin, PoolSnapshot};
 use resilience::{CircuitBreaker, SharedRng};
 use wire::Method;
 
+use crate::batch::Batch;
 use crate::body::Body;
 use crate::builder::RequestBuilder;
 use crate::call::Call;
@@ -143,6 +144,11 @@ impl Client {
         let now = config.clock.now();
         let call = Call::new(request, config, now)?.among(Arc::clone(&self.shared.hosts));
         driver::run(call, &self.shared)
+    }
+
+    /// Begins a batch: many requests at a time, on threads that end with the call.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(self)
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {

@@ -28,6 +28,7 @@
 
 pub mod call;
 
+mod batch;
 mod body;
 mod builder;
 mod client;
@@ -48,6 +49,7 @@ mod request;
 mod response;
 mod text;
 
+pub use batch::{Batch, IntoRequest};
 pub use body::Body;
 pub use builder::RequestBuilder;
 pub use call::Passed;

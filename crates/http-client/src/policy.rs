@@ -9,3 +9,4 @@ pub(crate) mod reask;
 pub(crate) mod redirect;
 pub(crate) mod replay;
 pub(crate) mod retry;
+pub(crate) mod schedule;
