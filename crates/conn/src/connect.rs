@@ -188,7 +188,7 @@ impl<'a> Hop<'a> {
         Self { host: origin.host(), zone: origin.zone(), port: origin.port(), tls }
     }
 
-    /// Names a SOCKS proxy.
+    /// Names a proxy.
     #[must_use]
     pub fn proxy(proxy: &'a Proxy) -> Self {
         Self { host: proxy.host(), zone: None, port: proxy.port(), tls: false }

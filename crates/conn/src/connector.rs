@@ -54,9 +54,9 @@ impl fmt::Debug for ConnectorConfig {
 }
 
 #[cfg(feature = "tls-no-provider")]
-type Layers = crate::tls::TlsConnector<SocksConnector<Dialer>>;
+type Layers = crate::tls::TlsConnector<Arc<dyn Connect>>;
 #[cfg(not(feature = "tls-no-provider"))]
-type Layers = SocksConnector<Dialer>;
+type Layers = Arc<dyn Connect>;
 
 /// Connects by the system's sockets: looks up the name, dials its addresses, goes through the SOCKS proxy of the route if
 /// there is one, and shakes hands where the scheme is `https`. Cloning shares everything. Whoever wants other layers puts
@@ -78,7 +78,7 @@ type Layers = SocksConnector<Dialer>;
 /// # server.join().unwrap()?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector(Layers);
 
 impl Connector {
@@ -87,14 +87,32 @@ impl Connector {
     /// # Errors
     /// The TLS configuration cannot be used; without a TLS feature this never fails.
     pub fn new(config: ConnectorConfig) -> Result<Self, TlsConfigError> {
+        Self::with_layer(config, |socks, _| Arc::new(socks))
+    }
+
+    /// Makes a connector with another layer between TLS and SOCKS, as one that speaks to HTTP proxies; `layer` is handed what
+    /// is below it, and what finds and judges addresses.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_layer(
+        config: ConnectorConfig,
+        layer: impl FnOnce(SocksConnector<Dialer>, Dialer) -> Arc<dyn Connect>,
+    ) -> Result<Self, TlsConfigError> {
         let ConnectorConfig { tcp, resolver, policy, .. } = config;
         let dialer = Dialer { tcp, resolver, policy, clock: Arc::clone(&config.clock) };
-        let socks = SocksConnector::new(dialer.clone(), dialer);
+        let below = layer(SocksConnector::new(dialer.clone(), dialer.clone()), dialer);
         #[cfg(feature = "tls-no-provider")]
-        let layers = crate::tls::TlsConnector::new(socks, config.tls.build()?, config.clock);
+        let layers = crate::tls::TlsConnector::new(below, config.tls.build()?, config.clock);
         #[cfg(not(feature = "tls-no-provider"))]
-        let layers = socks;
+        let layers = below;
         Ok(Self(layers))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
     }
 }
 

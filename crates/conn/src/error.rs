@@ -3,6 +3,7 @@
 mod socks;
 mod tls;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -73,6 +74,16 @@ pub enum ConnectError {
         /// What failed.
         source: SocksError,
     },
+    /// The proxy that is asked by a layer above this crate was reached, and did not connect to the target.
+    #[error("cannot connect to {target} through {proxy}")]
+    Tunnel {
+        /// The proxy, without credentials.
+        proxy: String,
+        /// Host and port.
+        target: String,
+        /// What failed.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The deadline passed.
     #[error(transparent)]
     Timeout(#[from] TimedOut),
@@ -118,7 +129,7 @@ impl ConnectError {
         match self {
             Self::Resolve { .. } | Self::NoAddress { .. } => Some(Phase::Resolve),
             Self::Dial { .. } | Self::Unix { .. } => Some(Phase::Connect),
-            Self::Proxy { .. } => Some(Phase::Proxy),
+            Self::Proxy { .. } | Self::Tunnel { .. } => Some(Phase::Proxy),
             Self::Tls { .. } => Some(Phase::Tls),
             Self::Timeout(timed_out) => Some(timed_out.phase),
             _ => None,

@@ -1,4 +1,4 @@
-//! A SOCKS proxy: what it speaks, where it stands, and who we are to it.
+//! A proxy: what it speaks, where it stands, and who we are to it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::error::OriginError;
 use crate::origin::{Host, Origin, Scheme};
 
-/// The dialects of SOCKS. They differ in who looks up names, and in how the client names itself.
+/// What a proxy speaks: a dialect of SOCKS, which differ in who looks up names and in how the client names itself, or
+/// HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyKind {
@@ -19,10 +20,13 @@ pub enum ProxyKind {
     Socks5,
     /// SOCKS5 (RFC 1928): the proxy looks names up.
     Socks5h,
+    /// HTTP: the proxy is asked for a tunnel by CONNECT (RFC 9110 §9.3.6), and looks names up. This crate speaks no HTTP:
+    /// a layer above does, as `http_client::Tunnel`.
+    Http,
 }
 
 impl ProxyKind {
-    /// Returns `socks4`, `socks4a`, `socks5` or `socks5h`, as a URL has it.
+    /// Returns `socks4`, `socks4a`, `socks5`, `socks5h` or `http`, as a URL has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,13 +34,14 @@ impl ProxyKind {
             Self::Socks4a => "socks4a",
             Self::Socks5 => "socks5",
             Self::Socks5h => "socks5h",
+            Self::Http => "http",
         }
     }
 
     /// Says whether the proxy looks up names, so that no name of a target is looked up here.
     #[must_use]
     pub fn resolves_names(self) -> bool {
-        matches!(self, Self::Socks4a | Self::Socks5h)
+        matches!(self, Self::Socks4a | Self::Socks5h | Self::Http)
     }
 
     /// Says whether the protocol is SOCKS4, which has a user id and no password.
@@ -52,7 +57,7 @@ impl fmt::Display for ProxyKind {
     }
 }
 
-/// A SOCKS proxy on the way to an origin: kind, host, port and credentials. Equal proxies are equal values; cloning copies
+/// A proxy on the way to an origin: kind, host, port and credentials. Equal proxies are equal values; cloning copies
 /// a pointer.
 ///
 /// Neither `Debug` nor `Display` shows the credentials.
@@ -86,7 +91,7 @@ struct Credentials {
 }
 
 impl Proxy {
-    /// The port of a proxy that names none.
+    /// The port of a SOCKS proxy that names none; one of HTTP has port 80 then.
     pub const DEFAULT_PORT: u16 = 1080;
 
     /// The most bytes that a user name or a password has (RFC 1929).
@@ -104,7 +109,8 @@ impl Proxy {
     /// Sets who we are to the proxy.
     ///
     /// SOCKS5 sends user and password in the clear (RFC 1929), each of 1 to 255 bytes. SOCKS4 sends the user as its user
-    /// id, 1 to 255 bytes without NUL, and has no password: give an empty one.
+    /// id, 1 to 255 bytes without NUL, and has no password: give an empty one. HTTP sends both in the clear (RFC 7617); the
+    /// user has no colon, and neither has control characters.
     ///
     /// # Errors
     /// The dialect cannot send them.
@@ -118,7 +124,11 @@ impl Proxy {
         if !fits(user) {
             return Err(ProxyError::UserLength);
         }
-        if self.0.kind.is_version_4() {
+        if self.0.kind == ProxyKind::Http {
+            if user.contains(&b':') || user.iter().chain(password).any(u8::is_ascii_control) {
+                return Err(ProxyError::HttpCredentials);
+            }
+        } else if self.0.kind.is_version_4() {
             if user.contains(&0) {
                 return Err(ProxyError::NulInUser);
             }
@@ -163,19 +173,21 @@ impl Proxy {
         self.0.credentials.is_some()
     }
 
-    /// Returns the user and the password.
-    pub(crate) fn credentials(&self) -> Option<(&[u8], &[u8])> {
+    /// Returns the user and the password, for who speaks to the proxy.
+    #[must_use]
+    pub fn credentials(&self) -> Option<(&[u8], &[u8])> {
         self.0.credentials.as_ref().map(|Credentials { user, password }| (&**user, &**password))
     }
 }
 
-/// Reads `KIND://HOST` or `KIND://HOST:PORT`. Without a port it is 1080.
+/// Reads `KIND://HOST` or `KIND://HOST:PORT`. Without a port it is 1080, for HTTP 80.
 impl FromStr for Proxy {
     type Err = ProxyError;
 
     fn from_str(text: &str) -> Result<Self, ProxyError> {
         let (kind, authority) = text.split_once("://").ok_or(ProxyError::Kind)?;
-        let kinds = [ProxyKind::Socks4, ProxyKind::Socks4a, ProxyKind::Socks5, ProxyKind::Socks5h];
+        let kinds =
+            [ProxyKind::Socks4, ProxyKind::Socks4a, ProxyKind::Socks5, ProxyKind::Socks5h, ProxyKind::Http];
         let kind = kinds.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(kind));
         let kind = kind.ok_or(ProxyError::Kind)?;
         if authority.contains('@') {
@@ -187,7 +199,8 @@ impl FromStr for Proxy {
         let place = if has_port {
             Origin::http(authority)?
         } else {
-            Origin::http(&format!("{authority}:{}", Self::DEFAULT_PORT))?
+            let port = if kind == ProxyKind::Http { 80 } else { Self::DEFAULT_PORT };
+            Origin::http(&format!("{authority}:{port}"))?
         };
         Ok(Self(Arc::new(Inner { kind, place, credentials: None })))
     }
@@ -214,7 +227,7 @@ impl fmt::Debug for Proxy {
 #[non_exhaustive]
 pub enum ProxyError {
     /// The text does not begin with a dialect that is known.
-    #[error("a proxy is written socks4://, socks4a://, socks5:// or socks5h:// and a host")]
+    #[error("a proxy is written http://, socks4://, socks4a://, socks5:// or socks5h:// and a host")]
     Kind,
     /// Host or port are malformed.
     #[error(transparent)]
@@ -228,6 +241,11 @@ pub enum ProxyError {
     /// The password is empty or too long.
     #[error("a SOCKS5 password has 1 to 255 bytes")]
     PasswordLength,
+    /// The user or the password cannot be sent to an HTTP proxy.
+    #[error(
+        "the user name for an HTTP proxy has no colon, and neither it nor the password has control characters"
+    )]
+    HttpCredentials,
     /// A SOCKS4 user id ends at its first NUL.
     #[error("a SOCKS4 user id cannot hold NUL")]
     NulInUser,
@@ -253,7 +271,9 @@ mod tests {
         check("socks4://proxy.example:80/", &Ok("socks4://proxy.example:80"));
         check("socks4a://[::1]", &Ok("socks4a://[::1]:1080"));
         check("socks4a://[::1]:80", &Ok("socks4a://[::1]:80"));
-        check("http://proxy.example", &Err(ProxyError::Kind));
+        check("http://proxy.example", &Ok("http://proxy.example:80"));
+        check("HTTP://[::1]:3128/", &Ok("http://[::1]:3128"));
+        check("https://proxy.example", &Err(ProxyError::Kind));
         check("proxy.example:1080", &Err(ProxyError::Kind));
         check("socks5://", &Err(ProxyError::Place(OriginError::Empty)));
         check("socks5://ann:secret@proxy.example", &Err(ProxyError::UserInfo));

@@ -13,7 +13,7 @@ use crate::deadline::{Deadline, Limit, Phase};
 use crate::dialer::Dialer;
 use crate::error::{ConnectError, SocksError};
 use crate::origin::Host;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, ProxyKind};
 use crate::transport::{Interest, Transport};
 
 pub use handshake::{SocksHandshake, SocksStep};
@@ -118,6 +118,15 @@ impl<C: Connect> SocksConnector<C> {
 impl<C: Connect> Connect for SocksConnector<C> {
     fn connect(&self, to: &ConnectRequest<'_>) -> Result<Connected, ConnectError> {
         let Some(proxy) = to.route.via() else { return self.inner.connect(to) };
+        if proxy.kind() == ProxyKind::Http {
+            // A layer above asks for the proxy alone. To go on to the target would pass the proxy by.
+            let is_asked_for = to.hop == Hop::proxy(proxy);
+            return if is_asked_for {
+                self.inner.connect(to)
+            } else {
+                Err(failure(proxy, &to.hop, SocksError::Http))
+            };
+        }
         let Some(hop) = to.destination() else {
             return Err(failure(proxy, &to.hop, SocksError::UnixSocket));
         };

@@ -46,6 +46,8 @@ pub struct ClientConfig {
     pub base_url: Option<Url>,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
+    /// Fields sent to every HTTP proxy with CONNECT; none of them reaches an origin. Default none.
+    pub tunnel_headers: Headers,
     /// Above how many bytes of content a client asks with `Expect: 100-continue` whether the server wants them, and waits
     /// up to [`Timeouts::expect_continue`] for its word. Content of unknown length is sent unasked. None for never. Default
     /// 1 MiB.
@@ -209,6 +211,7 @@ impl Default for ClientConfig {
             leniency: Leniency::default(),
             base_url: None,
             headers,
+            tunnel_headers: Headers::new(),
             expect_above: Some(1 << 20),
             decode: true,
             redirect: RedirectPolicy::default(),

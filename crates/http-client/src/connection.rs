@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conn::{Connect, Origin, PeerFacts, Route};
+use conn::{Connect, Origin, PeerFacts, Proxy, Route};
 use wire::{Headers, Method, ResponseHead};
 
 use crate::body::Body;
@@ -131,6 +131,26 @@ impl Connection {
     /// The TLS settings cannot be used, or no connection can be made.
     pub fn open(origin: &Origin, config: ClientConfig) -> Result<Self, Error> {
         let route = config.route(origin.clone());
+        Self::along(route, config)
+    }
+
+    /// Connects through a proxy: to an HTTP proxy by CONNECT, see [`Tunnel`](crate::Tunnel), or by SOCKS. What
+    /// [`routes`](ClientConfig::routes) says of the origin holds besides.
+    ///
+    /// ```no_run
+    /// use http_client::conn::Origin;
+    /// use http_client::{ClientConfig, Connection};
+    ///
+    /// let proxy = "http://proxy.example:3128".parse()?;
+    /// let mut conn = Connection::through(&proxy, &Origin::https("example.com")?, ClientConfig::default())?;
+    /// conn.request("GET", "/")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); besides, [`Error::tunnel`] tells why a proxy refused.
+    pub fn through(proxy: &Proxy, origin: &Origin, config: ClientConfig) -> Result<Self, Error> {
+        let route = config.route(origin.clone()).through(proxy.clone());
         Self::along(route, config)
     }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Misuse};
 use crate::hosts::Hosts;
 use crate::lease::{Depot, Lease};
 use crate::response::Response;
+use crate::tunnel::Tunnel;
 
 /// What all calls of a client share.
 pub(crate) struct Shared {
@@ -119,7 +120,11 @@ impl ClientConfig {
         {
             settings.tls = self.tls.clone();
         }
-        let connector = Connector::new(settings).map_err(|error| Error::new(ErrorKind::Connect, error))?;
+        let connector = Connector::with_layer(settings, |below, names| {
+            let tunnel = Tunnel::new(below, names).with_limits(self.limits.message);
+            Arc::new(tunnel.with_headers(self.tunnel_headers.clone()).with_wiretap(self.wiretap.clone()))
+        });
+        let connector = connector.map_err(|error| Error::new(ErrorKind::Connect, error))?;
         Ok(Arc::new(connector))
     }
 }

@@ -7,6 +7,7 @@ mod decode;
 mod json;
 mod redirect;
 mod status;
+mod tunnel;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -23,6 +24,7 @@ pub use decode::DecodeError;
 pub use json::JsonError;
 pub use redirect::{RedirectError, RefusedRedirect};
 pub use status::StatusError;
+pub use tunnel::TunnelError;
 
 /// Says what went wrong, for which request, and why.
 ///
@@ -251,6 +253,12 @@ impl Error {
     pub fn status(&self) -> Option<StatusCode> {
         let failed = self.response().map(|response| response.head.status);
         failed.or_else(|| Some(self.redirect()?.head.status))
+    }
+
+    /// Returns why an HTTP proxy made no tunnel.
+    #[must_use]
+    pub fn tunnel(&self) -> Option<&TunnelError> {
+        self.find()
     }
 
     /// Returns the content that is no JSON of the type that was asked for.

@@ -48,6 +48,7 @@ mod policy;
 mod request;
 mod response;
 mod text;
+mod tunnel;
 mod wiretap;
 
 pub use batch::{Batch, IntoRequest};
@@ -61,7 +62,7 @@ pub use connection::{Connection, NotAnswered, Unanswered};
 pub use error::JsonError;
 pub use error::{
     AttemptInfo, DecodeError, Error, ErrorKind, Misuse, Progress, RedirectError, RefusedRedirect,
-    StatusError, Why,
+    StatusError, TunnelError, Why,
 };
 pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
@@ -71,6 +72,7 @@ pub use oneshot::{delete, get, head, patch, post, put};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, OnInformational, Request};
 pub use response::{Lines, Response, Upgraded};
+pub use tunnel::Tunnel;
 pub use wiretap::Wiretap;
 
 #[cfg(feature = "cookies")]

@@ -4,6 +4,7 @@
 
 pub mod certs;
 pub mod clock;
+pub mod connect_proxy;
 pub mod fault;
 pub mod fuzz;
 pub mod httpbin;

@@ -23,6 +23,9 @@ pub enum SocksError {
     /// The route leads to a Unix domain socket.
     #[error("a proxy cannot reach a Unix domain socket of this machine")]
     UnixSocket,
+    /// The proxy speaks HTTP.
+    #[error("an HTTP proxy is not asked by SOCKS: a layer above has to speak to it")]
+    Http,
     /// The answer is not SOCKS.
     #[error("the proxy does not speak SOCKS{version}: it answered {}", Bytes(answer))]
     NotSocks {

@@ -90,6 +90,10 @@ pub(crate) fn url(origin: &Origin, target: &str) -> Option<Url> {
 
 /// Names a request for an error or a log: the target without its query, which may hold secrets.
 pub(crate) fn label(method: &str, origin: &Origin, target: &str) -> String {
+    // RFC 9112 §3.2.3: the target of CONNECT is an authority, and no path at the origin.
+    if method == "CONNECT" {
+        return format!("{method} {target}");
+    }
     match target.split_once('?') {
         Some((path, _)) => format!("{method} {origin}{path}?..."),
         None => format!("{method} {origin}{target}"),

@@ -8,7 +8,7 @@ use resilience::{Failure, FailureClass, Outcome, ReplaySafety, Verdict};
 use wire::{Headers, Method, StatusCode};
 
 use super::replay::{Lost, is_idempotent};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, TunnelError};
 
 /// What has to be known of a request to judge its outcome.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +118,14 @@ fn of_connect(error: &ConnectError) -> (FailureClass, Outcome) {
         }
         ConnectError::Proxy { source: SocksError::Refused { .. } | SocksError::Closed { .. }, .. }
         | ConnectError::Proxy { source: SocksError::Io { .. }, .. } => (NotApplied, Outcome::FAILURE),
+        // The proxy did not reach the target, or is overloaded itself.
+        ConnectError::Tunnel { source, .. } => match source.downcast_ref() {
+            Some(TunnelError::Io(_)) => (NotApplied, Outcome::FAILURE),
+            Some(TunnelError::Refused(refused)) if refused.head.status.is_server_error() => {
+                (NotApplied, Outcome::FAILURE)
+            }
+            _ => (Permanent, Outcome::Ignored),
+        },
         _ => (Permanent, Outcome::Ignored),
     }
 }
