@@ -12,6 +12,8 @@ use resilience::{BreakerConfig, BudgetConfig, RetryPolicy, SharedRng, Stack};
 use url::Url;
 use wire::{Headers, Leniency};
 
+use crate::wiretap::Wiretap;
+
 mod redirect;
 
 pub use redirect::RedirectPolicy;
@@ -51,6 +53,8 @@ pub struct ClientConfig {
     /// Whether content may come encoded (gzip, deflate; br and zstd by features) and is decoded then. Default true. Where
     /// `headers` has an `Accept-Encoding`, content is left as it comes.
     pub decode: bool,
+    /// Who is shown what goes over the wire, line by line. Default nobody.
+    pub wiretap: Option<Wiretap>,
     /// What a [`Connection`](crate::Connection) may send before earlier requests are answered.
     pub pipelining: Pipelining,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
@@ -208,6 +212,7 @@ impl Default for ClientConfig {
             expect_above: Some(1 << 20),
             decode: true,
             redirect: RedirectPolicy::default(),
+            wiretap: None,
             pipelining: Pipelining::default(),
             retry: None,
             retry_budget: Some(BudgetConfig::default()),

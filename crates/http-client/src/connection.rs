@@ -22,6 +22,7 @@ use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::request::OnInformational;
 use crate::response::Response;
+use crate::wiretap::Wiretap;
 
 use pipelining::{Ahead, Kept};
 pub use pipelining::{NotAnswered, Unanswered};
@@ -164,8 +165,31 @@ impl Connection {
             quiet_since: now,
             state: State::Idle,
         };
+        connection.link.tap.clone_from(&connection.config.wiretap);
         connection.dial()?;
         Ok(connection)
+    }
+
+    /// Shows what goes over the wire on standard error: 0 nothing, 1 the heads, from 2 on content too; as
+    /// [`ClientConfig::wiretap`] does from the beginning.
+    ///
+    /// ```no_run
+    /// let mut conn = http_client::Connection::https("example.com")?;
+    /// conn.debug_level(1);
+    /// conn.request("GET", "/")?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn debug_level(&mut self, level: u8) {
+        self.debug_to(match level {
+            0 => None,
+            1 => Some(Wiretap::stderr()),
+            _ => Some(Wiretap::stderr().with_content()),
+        });
+    }
+
+    /// Shows what goes over the wire to a tap from here on, or to none.
+    pub fn debug_to(&mut self, tap: impl Into<Option<Wiretap>>) {
+        self.link.tap = tap.into();
     }
 
     /// Has a function told of every informational (1xx) response to the requests that follow.
@@ -301,6 +325,7 @@ impl Connection {
         self.state = State::Idle;
         let now = self.config.clock.now();
         let deadline = Deadlines::new(self.config.timeouts, now, now).close(now);
+        self.link.remark_closed(&"by hand");
         let Some(mut transport) = self.link.detach() else { return Ok(()) };
         transport.set_deadline(deadline);
         transport.close().map_err(Error::transport)

@@ -68,6 +68,7 @@ fn try_once(
     let mut lease = shared.depot.shell();
     let link = lease.link();
     link.prepare(call.method(), route, call.target());
+    link.tap.clone_from(&shared.config.wiretap);
     let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
 
     let by = deadlines.connect(clock.now());

@@ -48,6 +48,7 @@ mod policy;
 mod request;
 mod response;
 mod text;
+mod wiretap;
 
 pub use batch::{Batch, IntoRequest};
 pub use body::Body;
@@ -70,6 +71,7 @@ pub use oneshot::{delete, get, head, patch, post, put};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, OnInformational, Request};
 pub use response::{Lines, Response, Upgraded};
+pub use wiretap::Wiretap;
 
 #[cfg(feature = "cookies")]
 pub use cookies;

@@ -4,6 +4,7 @@ mod ahead;
 mod receiving;
 mod sending;
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::info::{ConnectionInfo, Timings};
 use crate::policy::prepare;
 use crate::policy::replay::Lost;
 use crate::request::OnInformational;
+use crate::wiretap::{Watch, Wiretap};
 
 pub(crate) use ahead::Sent;
 
@@ -38,6 +40,8 @@ pub(crate) struct Link {
     pub(crate) message: MessageBuf,
     /// Who is told of informational responses to the current request.
     pub(crate) on_informational: Option<OnInformational>,
+    /// Who is shown what goes over the wire.
+    pub(crate) tap: Option<Wiretap>,
     /// Room for the request's field lines.
     pub(crate) fields: Headers,
     pub(crate) output: Vec<u8>,
@@ -110,6 +114,11 @@ impl Link {
         (self.reused, self.served) = (made.is_reused, made.served);
         (self.outstanding, self.is_cut) = (0, false);
         self.transport = Some(transport);
+        if !self.reused
+            && let Some(watch) = self.watch()
+        {
+            watch.remark(&connected(self.info.facts.as_deref()));
+        }
         self.input.clear();
         self.taken = 0;
     }
@@ -209,9 +218,25 @@ impl Link {
     /// Takes the exchange whose head stands in `output`.
     pub(crate) fn begin(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
+        if let Some(watch) = self.watch() {
+            watch.request(&self.output);
+        }
         (self.info.reused, self.info.requests) = (self.reused, self.served + 1);
         if self.reused {
             self.timings.dial = DialTimings::default();
+        }
+    }
+
+    /// Returns whoever looks at what goes over the wire, if anybody does.
+    fn watch(&self) -> Option<Watch<'_>> {
+        Watch::new(self.tap.as_ref(), self.info.facts.as_deref())
+    }
+
+    pub(crate) fn remark_closed(&self, reason: &dyn fmt::Display) {
+        if self.transport.is_some()
+            && let Some(watch) = self.watch()
+        {
+            watch.remark(&format!("closed: {reason}"));
         }
     }
 
@@ -225,6 +250,7 @@ impl Link {
     pub(crate) fn fail(&mut self, error: Error) -> Error {
         let error = self.named(error).at(self.progress());
         debug!(%error, "the connection is closed");
+        self.remark_closed(&error);
         drop(self.detach());
         self.failed = Some(error.clone());
         error
@@ -246,4 +272,16 @@ impl Link {
             None => error,
         })
     }
+}
+
+fn connected(facts: Option<&PeerFacts>) -> String {
+    let Some(facts) = facts else { return "connected".to_owned() };
+    let place = match (&facts.peer, &facts.path) {
+        (Some(peer), _) => format!(" to {peer}"),
+        (None, Some(path)) => format!(" to {}", path.display()),
+        (None, None) => String::new(),
+    };
+    let tls =
+        facts.tls.as_ref().map_or_else(String::new, |tls| format!(", {} {}", tls.version, tls.cipher_suite));
+    format!("connected{place}{tls}")
 }

@@ -15,7 +15,7 @@ use http_client::conn::{Proxy, Route};
 use http_client::resilience::Backoff;
 use http_client::{
     Client, ClientConfig, Connection, Error, ErrorKind, Jar, Origin, RedirectPolicy, Request, Response,
-    RetryPolicy, Url,
+    RetryPolicy, Url, Wiretap,
 };
 use testkit::peer::{Script, ScriptedListener};
 use tracing_subscriber::filter::LevelFilter;
@@ -84,6 +84,10 @@ impl Sinks {
         tracing::subscriber::with_default(subscriber, || story(&sinks));
         let seen = String::from_utf8_lossy(&sinks.0.lock().unwrap()).into_owned();
         assert!(seen.contains("DEBUG"), "nothing was traced:\n{seen}");
+        let shown = |line: &str| line.contains(" > GET /");
+        let (traced, tapped): (Vec<_>, Vec<_>) =
+            seen.lines().filter(|line| shown(line)).partition(|line| line.contains("http_client::wire"));
+        assert!(tapped.is_empty() || tapped.len() == traced.len(), "the sinks differ:\n{seen}");
         for line in seen.lines() {
             for secret in secrets() {
                 assert!(!line.contains(&secret), "{secret} is seen in: {line}");
@@ -100,13 +104,14 @@ fn secrets() -> Vec<String> {
     vec![MARK.to_owned(), basic]
 }
 
-/// A client with a jar, retries, and secrets in both.
-fn prepared(scripts: impl IntoIterator<Item = Script>) -> Stage {
+/// A client with a jar, retries, secrets in both, and a tap.
+fn prepared(sinks: &Sinks, scripts: impl IntoIterator<Item = Script>) -> Stage {
     let mut stage = stage(scripts);
     let jar = Jar::new();
     let set = [&b"session=s3cret-jar; Path=/"[..]];
     jar.store(&Url::parse("http://a/").unwrap(), set, std::time::SystemTime::UNIX_EPOCH);
     stage.config.cookies = Some(jar);
+    stage.config.wiretap = Some(Wiretap::to(sinks.clone()));
     stage.config.headers.append("X-Api-Key", "s3cret-default").unwrap();
     let mut retry = RetryPolicy::default();
     retry.max_attempts = NonZeroU32::new(3).unwrap();
@@ -147,7 +152,7 @@ fn reply(status: u16, lines: &str) -> String {
 #[test]
 fn a_success_shows_no_secret() {
     Sinks::watch(|sinks| {
-        let stage = prepared([Script::new().expect_head().reply(reply(200, ""))]);
+        let stage = prepared(sinks, [Script::new().expect_head().reply(reply(200, ""))]);
         let client = stage.client();
         sinks.show_response(&client.send(secretive(&client)).unwrap());
         show_all(sinks, &stage, &client);
@@ -167,14 +172,17 @@ fn a_success_shows_no_secret() {
 #[test]
 fn a_redirect_shows_no_secret() {
     Sinks::watch(|sinks| {
-        let stage = prepared([
-            Script::new()
-                .expect_head()
-                .reply(reply(302, "Location: /next?code=s3cret-location\r\n"))
-                .expect_head()
-                .reply(reply(307, "Location: http://ida:s3cret-info@b/?code=s3cret-location\r\n")),
-            Script::new().expect_head().reply(reply(200, "Content-Location: /?code=s3cret-location\r\n")),
-        ]);
+        let stage = prepared(
+            sinks,
+            [
+                Script::new()
+                    .expect_head()
+                    .reply(reply(302, "Location: /next?code=s3cret-location\r\n"))
+                    .expect_head()
+                    .reply(reply(307, "Location: http://ida:s3cret-info@b/?code=s3cret-location\r\n")),
+                Script::new().expect_head().reply(reply(200, "Content-Location: /?code=s3cret-location\r\n")),
+            ],
+        );
         let client = stage.client();
         let response = client.send(secretive(&client)).unwrap();
         assert_eq!(response.history().len(), 2);
@@ -182,7 +190,8 @@ fn a_redirect_shows_no_secret() {
         drop(response);
         stage.finish();
 
-        let stage = prepared([Script::new().expect_head().reply(reply(302, "Location: /?code=s3cret\r\n"))]);
+        let stage =
+            prepared(sinks, [Script::new().expect_head().reply(reply(302, "Location: /?code=s3cret\r\n"))]);
         let client = stage.client();
         let mut request = secretive(&client);
         request.redirect = Some(RedirectPolicy::none());
@@ -195,11 +204,14 @@ fn a_redirect_shows_no_secret() {
 #[test]
 fn a_retry_shows_no_secret() {
     Sinks::watch(|sinks| {
-        let stage = prepared([
-            Script::new().expect_head().reply(reply(503, "Retry-After: 1\r\n")).expect_head().reset(),
-            Script::new().expect_head().reset(),
-            Script::new().expect_head().reply(reply(200, "")),
-        ]);
+        let stage = prepared(
+            sinks,
+            [
+                Script::new().expect_head().reply(reply(503, "Retry-After: 1\r\n")).expect_head().reset(),
+                Script::new().expect_head().reset(),
+                Script::new().expect_head().reply(reply(200, "")),
+            ],
+        );
         let client = stage.client();
         let response = client.send(secretive(&client)).unwrap();
         assert_eq!(response.attempts().len(), 4);
@@ -253,7 +265,7 @@ fn a_failure_shows_no_secret() {
         ("no connection", ErrorKind::Connect, vec![]),
     ] {
         Sinks::watch(|sinks| {
-            let stage = prepared(scripts);
+            let stage = prepared(sinks, scripts);
             let client = stage.client();
             let error = client.send(secretive(&client)).unwrap_err();
             assert_eq!(error.kind(), kind, "{name}: {error}");
@@ -268,7 +280,7 @@ fn a_failure_shows_no_secret() {
 #[test]
 fn a_request_that_cannot_be_sent_shows_no_secret() {
     Sinks::watch(|sinks| {
-        let stage = prepared([Script::new().expect_head().reply(reply(200, ""))]);
+        let stage = prepared(sinks, [Script::new().expect_head().reply(reply(200, ""))]);
         let client = stage.client();
         client.send(secretive(&client)).unwrap();
         for (name, request) in [
@@ -296,11 +308,14 @@ fn a_request_that_cannot_be_sent_shows_no_secret() {
 #[test]
 fn a_connection_shows_no_secret() {
     Sinks::watch(|sinks| {
-        let stage = prepared([Script::new()
-            .expect_head()
-            .reply(reply(302, "Location: /?code=s3cret-location\r\n"))
-            .expect_head()
-            .reset()]);
+        let stage = prepared(
+            sinks,
+            [Script::new()
+                .expect_head()
+                .reply(reply(302, "Location: /?code=s3cret-location\r\n"))
+                .expect_head()
+                .reset()],
+        );
         let mut conn = stage.connection();
         conn.put_request("GET", "/in?token=s3cret-query").unwrap();
         conn.put_header("Authorization", "Bearer s3cret").unwrap().put_header("Cookie", "id=s3cret").unwrap();

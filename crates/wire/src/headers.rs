@@ -255,12 +255,21 @@ impl Eq for Headers {}
 /// Shows no credentials, see [`is_secret_field`], and of URLs neither user-info nor query.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, shown(name, value)))).finish()
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, shown_value(name, value)))).finish()
     }
 }
 
-/// What may be seen of a value. URLs often have passwords in their user-info, and tokens in their query or fragment.
-fn shown<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
+/// Returns what may be seen of a field's value: nothing of credentials, and of URLs neither user-info nor query. What is not
+/// UTF-8 is replaced.
+///
+/// ```
+/// assert_eq!(wire::shown_value("Authorization", b"Bearer 1234"), "[redacted]");
+/// assert_eq!(wire::shown_value("Location", b"/in?token=1234"), "/in?...");
+/// assert_eq!(wire::shown_value("Content-Type", b"text/html"), "text/html");
+/// ```
+#[must_use]
+pub fn shown_value<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
+    // URLs often have passwords in their user-info, and tokens in their query or fragment.
     const URLS: [&str; 3] = ["location", "content-location", "referer"];
     // Several URLs among other text: which part is harmless is a guess.
     const MIXED: [&str; 2] = ["refresh", "link"];

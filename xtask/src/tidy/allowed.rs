@@ -167,7 +167,8 @@ pub(super) const LAYERS: &[Layer] = &[
         modules: &[
             pure(0, "error", &["text"]),
             pure(0, "text", &[]),
-            pure(0, "config", &["error"]),
+            doing(0, "wiretap", &[]),
+            pure(0, "config", &["error", "wiretap"]),
             doing(0, "body", &["error"]),
             pure(1, "request", &[]),
             doing(1, "info", &[]),

@@ -36,7 +36,9 @@ impl Connection {
         let now = self.config.clock.now();
         self.deadlines = Deadlines::new(self.config.timeouts, now, now);
         if now.saturating_duration_since(self.quiet_since) >= QUIET && !self.link.is_quiet() {
-            debug!("the connection ended, or something came that nobody asked for");
+            let reason = "the connection ended, or something came that nobody asked for";
+            debug!("{reason}");
+            self.link.remark_closed(&reason);
             drop(self.link.detach());
         }
         if !self.link.is_open() {
@@ -56,7 +58,9 @@ impl Connection {
         if self.link.is_handed_over() {
             drop(self.link.detach());
         } else if !self.link.is_complete() && !self.link.drain(limit, &self.deadlines, &*self.config.clock) {
-            debug!("too much of the last response is unread");
+            let reason = "too much of the last response is unread";
+            debug!("{reason}");
+            self.link.remark_closed(&reason);
             drop(self.link.detach());
         }
     }

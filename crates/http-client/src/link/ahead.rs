@@ -12,6 +12,7 @@ use super::{Label, Link};
 use crate::error::Error;
 use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
+use crate::wiretap::Way;
 
 /// How much of the answers is taken in while a request cannot be written, because the server waits to be read.
 const TAKEN_IN: usize = 1 << 20;
@@ -74,6 +75,10 @@ impl Link {
     ) -> Result<Sent, Error> {
         let mut output = mem::take(&mut self.output);
         request.began = Some(clock.now());
+        if let Some(watch) = self.watch() {
+            watch.request(&output);
+            watch.content(Way::Sent, content);
+        }
         let sent = frame(&mut request.exchange, content, &mut output)
             .and_then(|()| self.write_ahead(&output, &mut request.sent, deadlines, clock));
         output.clear();

@@ -10,6 +10,7 @@ use wire::{CloseReason, Event, Exchange, ParseError, Persistence};
 use super::Link;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::policy::deadlines::Deadlines;
+use crate::wiretap::Way;
 
 /// Room for one read from the transport.
 const READ_SIZE: usize = 16 << 10;
@@ -80,6 +81,11 @@ impl Link {
     }
 
     fn note(&mut self, event: Event) {
+        if matches!(event, Event::Informational | Event::Head)
+            && let Some(watch) = self.watch()
+        {
+            watch.response(&self.message.head);
+        }
         let status = self.message.head.status.as_u16();
         match event {
             Event::Informational => {
@@ -124,6 +130,9 @@ impl Link {
     /// Takes `n` bytes of content out of the buffer.
     pub(crate) fn consume(&mut self, n: usize) {
         let n = n.min(self.input.len() - self.taken);
+        if let Some(watch) = self.watch() {
+            watch.content(Way::Received, self.buffered(n));
+        }
         self.taken += n;
         if let Some(exchange) = &mut self.exchange {
             exchange.content_consumed(n);
@@ -175,6 +184,9 @@ impl Link {
             Ok(n) => {
                 self.received = self.received.saturating_add(n as u64);
                 exchange.received_directly(n as u64);
+                if let Some(watch) = self.watch() {
+                    watch.content(Way::Received, buf.get(..n).unwrap_or_default());
+                }
                 self.settle();
                 Ok(n)
             }
@@ -260,6 +272,7 @@ impl Link {
                     _ => CloseReason::Failed,
                 };
                 debug!(%reason, left_over, "the connection is closed");
+                self.remark_closed(&reason);
                 drop(self.detach());
             }
         }

@@ -12,6 +12,7 @@ use super::Link;
 use crate::body::Source;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::policy::deadlines::Deadlines;
+use crate::wiretap::{Watch, Way};
 
 /// Content up to this size is copied behind the head, so that both leave in one packet.
 const JOINED_CONTENT: usize = 4 << 10;
@@ -74,6 +75,9 @@ impl Link {
         if left <= JOINED_CONTENT as u64 || transport.send_file(file, at, 0).is_none() {
             return Ok(false);
         }
+        if let Some(watch) = self.watch().filter(Watch::shows_content) {
+            watch.remark(&format!("{left} bytes of a file follow"));
+        }
         while left > 0 && self.broken.is_none() && !self.is_cut_short() {
             let piece = usize::try_from(left).unwrap_or(FILE_PIECE).min(FILE_PIECE);
             let Some(exchange) = &mut self.exchange else {
@@ -123,6 +127,9 @@ impl Link {
         deadlines: &Deadlines,
         clock: &dyn Clock,
     ) -> Result<(), Error> {
+        if let Some(watch) = self.watch() {
+            watch.content(Way::Sent, content);
+        }
         let Some(exchange) = &mut self.exchange else { return Err(self.named(Misuse::NotSending.into())) };
         let frame = match exchange.frame(content.len()) {
             Ok(frame) => frame,
