@@ -1,6 +1,6 @@
 //! The table of Python's exceptions (`src/error/from_python.md`): each one is brought about, and is of the kind that it says.
 #![cfg(all(feature = "json", feature = "tls"))]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "test code fails loudly")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "test code fails loudly")]
 
 mod common;
 
