@@ -7,6 +7,8 @@ use std::path::Path;
 
 use wire::BodyLength;
 
+use pieces::Pieces;
+
 /// The content of a request: nothing, bytes, a file, or what a reader gives.
 ///
 /// | made by | length | can be sent again |
@@ -15,7 +17,7 @@ use wire::BodyLength;
 /// | [`file`](Self::file), `From<File>` | known, of a regular file | yes: it is read from the same place |
 /// | [`factory`](Self::factory) | as told | yes: it is made anew |
 /// | [`sized`](Self::sized) | as told | until it was begun |
-/// | [`reader`](Self::reader) | unknown: sent in chunks | until it was begun |
+/// | [`iterator`](Self::iterator), [`reader`](Self::reader) | unknown: sent in chunks | until it was begun |
 ///
 /// What can be sent again survives a dead connection, a retry, and a redirect that keeps the content.
 ///
@@ -63,6 +65,7 @@ enum Kind {
 
 #[cfg(feature = "multipart")]
 mod joined;
+mod pieces;
 
 impl Body {
     /// Makes a body without content.
@@ -105,6 +108,25 @@ impl Body {
     /// Takes exactly `length` bytes from a reader; one that gives fewer or more fails the request.
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
         Self::from_reader(reader, BodyLength::Known(length))
+    }
+
+    /// Takes pieces of content from an iterator, each sent in a chunk of its own as far as its size allows; empty ones are
+    /// left out.
+    ///
+    /// ```
+    /// use http_client::Body;
+    ///
+    /// let lines = (1..=3).map(|line| format!("line {line}\n"));
+    /// let body = Body::iterator(lines);
+    /// # drop(body);
+    /// ```
+    pub fn iterator<I>(pieces: I) -> Self
+    where
+        I: IntoIterator,
+        I::IntoIter: Send + 'static,
+        I::Item: AsRef<[u8]> + Send + 'static,
+    {
+        Self::reader(Pieces { pieces: pieces.into_iter(), current: None, taken: 0 })
     }
 
     /// Takes content from a reader that is made anew for every attempt. With a length it must give exactly that many
@@ -191,10 +213,7 @@ impl Body {
                 Content::File { file: &*file, at: *at, length: *length }
             }
             Kind::Factory { make, .. } => Content::Made(make()?),
-            Kind::Reader { reader, begun, .. } => {
-                *begun = true;
-                Content::Reader(&mut **reader)
-            }
+            Kind::Reader { reader, begun, .. } => Content::Reader { reader: &mut **reader, begun },
             #[cfg(feature = "multipart")]
             Kind::Joined(parts) => Content::Made(joined::reader(parts)?),
         };
@@ -212,7 +231,10 @@ pub(crate) struct Source<'a> {
 
 enum Content<'a> {
     Bytes(&'a [u8]),
-    Reader(&'a mut dyn Read),
+    Reader {
+        reader: &'a mut dyn Read,
+        begun: &'a mut bool,
+    },
     /// A file that stands at `at`.
     File {
         file: &'a File,
@@ -268,7 +290,10 @@ impl Source<'_> {
         let reader: &mut dyn Read = match from {
             Content::Bytes(bytes) if at_once => return send(bytes).map(|_| Ok(())),
             Content::Bytes(bytes) => bytes,
-            Content::Reader(reader) => *reader,
+            Content::Reader { reader, begun } => {
+                **begun = true;
+                *reader
+            }
             Content::File { file, length, .. } => {
                 part = Read::take(&**file, *length);
                 &mut part

@@ -1,19 +1,21 @@
 //! What the user asked for, as a state machine over one or more exchanges.
 
+mod asked;
 mod trail;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use std::{io, mem};
 
-use conn::{CancelToken, Cancelled, Origin, Route, Timeouts};
+use conn::{Cancelled, Origin, Route};
 use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
-use wire::{Exchange, Headers, Method, RequestHead, ResponseHead, StatusCode};
+use wire::{Exchange, Headers, RequestHead, ResponseHead, StatusCode};
 
-use crate::body::{Body, Source};
+use crate::body::Body;
 use crate::config::ClientConfig;
 use crate::error::{AttemptInfo, Error, ErrorKind, RedirectError, Why};
 use crate::hosts::Hosts;
+use crate::info::Timings;
 pub use crate::policy::deadlines::Deadlines;
 use crate::policy::reask::{Circumstances, Reask, Reasked};
 use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
@@ -21,7 +23,7 @@ pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
 use crate::policy::{auth, decode, prepare};
-use crate::request::{OnInformational, Request};
+use crate::request::Request;
 
 pub(crate) use trail::Trail;
 pub use trail::{Answered, Passed};
@@ -44,6 +46,8 @@ pub struct Call {
     waiting_since: Option<Instant>,
     /// How long was waited for the present attempt.
     waited: Duration,
+    /// How long its steps took.
+    took: Timings,
     attempts: u32,
     /// Why the last attempt failed, while another one may follow.
     last_error: Option<Error>,
@@ -134,6 +138,7 @@ impl Call {
             state: State::Ready { fresh: false, why: Why::First },
             waiting_since: None,
             waited: Duration::ZERO,
+            took: Timings::default(),
             attempts: 0,
             last_error: None,
             replayed: false,
@@ -228,6 +233,12 @@ impl Call {
             .with_host(self.route.origin().authority());
         let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
         Ok(exchange.with_leniency(self.config.leniency))
+    }
+
+    /// Takes note of how long the steps of the present attempt took, for the [list](AttemptInfo) of attempts; to be told, where
+    /// it is known, before what became of the attempt.
+    pub fn took(&mut self, timings: Timings) {
+        self.took = timings;
     }
 
     /// Takes note of the final response head, and says what becomes of it: asked again, retried, followed, or delivered.
@@ -338,28 +349,12 @@ impl Call {
     /// Puts the attempt that ends into the list.
     fn note(&mut self, outcome: Result<StatusCode, ErrorKind>) {
         let why = if let State::Attempted { why, .. } = self.state { why } else { Why::First };
-        let waited = mem::take(&mut self.waited);
-        self.trail.attempts.push(AttemptInfo { why, waited, outcome });
+        let (waited, timings) = (mem::take(&mut self.waited), mem::take(&mut self.took));
+        self.trail.attempts.push(AttemptInfo { why, waited, timings, outcome });
     }
 
     fn failed(&self, error: Error) -> Error {
         error.for_request(self.label()).after(self.trail.attempts.clone())
-    }
-
-    /// Tells whether the request says `Expect: 100-continue`, of the caller's or of its own accord.
-    fn expects(&self) -> bool {
-        let Request { headers, body, .. } = &self.request;
-        let own_accord = prepare::expects(self.config.expect_above, body.length());
-        !self.without_expect
-            && (headers.contains("expect") || (own_accord && !self.request.leaves_out("expect")))
-    }
-
-    fn timeouts(&self) -> Timeouts {
-        self.request.timeouts.unwrap_or(self.config.timeouts)
-    }
-
-    fn safety(&self) -> ReplaySafety {
-        retry::safety(&self.request.method, &self.request.headers, self.request.idempotent)
     }
 
     /// Ends a call that was cancelled while it waited for its next attempt.
@@ -370,45 +365,6 @@ impl Call {
     /// Gives the way to the response away.
     pub(crate) fn into_trail(self) -> Trail {
         Trail { url: Some(self.request.url), ..self.trail }
-    }
-
-    fn label(&self) -> String {
-        prepare::label(self.request.method.as_str(), self.route.origin(), self.target())
-    }
-
-    /// Returns the request's method.
-    #[must_use]
-    pub fn method(&self) -> &Method {
-        &self.request.method
-    }
-
-    /// Returns the request target.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        prepare::target(&self.request.url)
-    }
-
-    /// Returns what ends the call early.
-    #[must_use]
-    pub fn cancel(&self) -> &CancelToken {
-        self.request.cancel.as_ref().unwrap_or(&self.config.cancel)
-    }
-
-    /// Tells whether the response is decoded.
-    pub(crate) fn decodes(&self) -> bool {
-        let (own, defaults) = (&self.request.headers, &self.config.headers);
-        let leaves_out = self.request.leaves_out("accept-encoding");
-        !leaves_out && self.request.decode && self.config.decode && decode::may_offer([own, defaults])
-    }
-
-    /// Returns who is told of informational responses.
-    pub(crate) fn on_informational(&self) -> Option<OnInformational> {
-        self.request.on_informational.clone()
-    }
-
-    /// Lends the content to send.
-    pub(crate) fn content(&mut self) -> io::Result<Source<'_>> {
-        self.request.body.source()
     }
 }
 

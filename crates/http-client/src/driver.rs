@@ -83,9 +83,12 @@ fn try_once(
     );
     let sent = link.send(call.content(), deadlines, clock);
     if let Err(error) = sent.and_then(|()| link.receive_head(deadlines, clock)) {
-        return Err(Failure { error, lost: Some(link.lost()) });
+        let (timings, lost) = (link.timings, Some(link.lost()));
+        call.took(timings);
+        return Err(Failure { error, lost });
     }
     let limits = &shared.config.limits;
+    call.took(link.timings);
     if call.on_response(&link.message.head, link.answered(), clock.now(), clock.wall()) == Verdict::Discard {
         debug!({ http.response.status_code = link.message.head.status.as_u16() }, "the call goes on");
         // What is left decides whether the connection can be used again.

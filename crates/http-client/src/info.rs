@@ -63,7 +63,7 @@ impl ConnectionInfo {
     }
 }
 
-/// How long the steps of an exchange took, up to its response head; zero for a step that was not taken.
+/// How long the steps of an exchange took; zero for a step that was not taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {
@@ -75,4 +75,6 @@ pub struct Timings {
     pub send: Duration,
     /// From the last byte sent to the response head.
     pub wait: Duration,
+    /// From the response head to the end of the content, with the time in which nobody read it; zero until then.
+    pub receive: Duration,
 }

@@ -36,6 +36,8 @@ pub(crate) struct Link {
     /// When the first byte of the request was to be sent, and when the last one was.
     send_began: Option<Instant>,
     sent_at: Option<Instant>,
+    /// When the response head was complete, until the content is.
+    head_at: Option<Instant>,
     exchange: Option<Exchange>,
     pub(crate) message: MessageBuf,
     /// Who is told of informational responses to the current request.
@@ -165,6 +167,13 @@ impl Link {
         self.transport.as_deref().map(|transport| &**transport.facts())
     }
 
+    /// Notes when the content was complete, at the first call.
+    pub(crate) fn note_end(&mut self, now: Instant) {
+        if let Some(head) = self.head_at.take() {
+            self.timings.receive = now.saturating_duration_since(head);
+        }
+    }
+
     /// Returns the length that the response announced for its content.
     pub(crate) fn content_length(&self) -> Option<u64> {
         match self.exchange.as_ref()?.framing()? {
@@ -208,7 +217,8 @@ impl Link {
         self.exchange = None;
         self.on_informational = None;
         (self.send_began, self.sent_at) = (None, None);
-        (self.timings.send, self.timings.wait) = Default::default();
+        self.head_at = None;
+        (self.timings.send, self.timings.wait, self.timings.receive) = Default::default();
         self.output.clear();
         (self.sent, self.received) = (0, 0);
         (self.answered, self.complete, self.handed_over) = (false, false, false);

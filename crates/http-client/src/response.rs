@@ -47,7 +47,11 @@ pub struct Response<'c> {
     /// Content that `fill_buf` showed and `consume` has not taken.
     shown: usize,
     trail: Trail,
+    watch: Option<Box<Watch>>,
 }
+
+/// Is told the bytes of content taken from the wire so far, and how many there are if that is known.
+type Watch = dyn FnMut(u64, Option<u64>) + Send;
 
 impl<'c> Response<'c> {
     pub(crate) fn new(
@@ -63,9 +67,19 @@ impl<'c> Response<'c> {
             Coded::Plain
         };
         let (buffered, trail) = (limits.buffered, Trail::default());
-        let mut response =
-            Self { lease, deadlines, clock, buffered, coded, received: 0, given: 0, shown: 0, trail };
-        response.lease.give_back();
+        let mut response = Self {
+            lease,
+            deadlines,
+            clock,
+            buffered,
+            coded,
+            received: 0,
+            given: 0,
+            shown: 0,
+            trail,
+            watch: None,
+        };
+        response.conclude();
         response
     }
 
@@ -177,6 +191,21 @@ impl<'c> Response<'c> {
         self.given
     }
 
+    /// Calls `watch` while the content is read, with the bytes taken from the wire so far, before decoding, and the
+    /// [length](Self::content_length) if it is known.
+    ///
+    /// ```no_run
+    /// let response = http_client::get("https://example.com/large").send()?;
+    /// let mut response = response.watched(|received, total| eprintln!("{received} of {total:?} bytes"));
+    /// response.copy_to(&mut std::io::sink())?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn watched(mut self, watch: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
+        self.watch = Some(Box::new(watch));
+        self
+    }
+
     /// Returns the trailer fields; empty until the content was read to its end.
     #[must_use]
     pub fn trailers(&self) -> &Headers {
@@ -189,10 +218,28 @@ impl<'c> Response<'c> {
         &self.lease.info
     }
 
-    /// Returns how long the steps up to the response head took. Costs nothing.
+    /// Returns how long the steps took; those of the content once it was read to its end. Costs nothing.
     #[must_use]
     pub fn timings(&self) -> &Timings {
         &self.lease.timings
+    }
+
+    /// Gives the connection back where the response is complete.
+    fn conclude(&mut self) {
+        if self.lease.is_complete() {
+            self.lease.note_end(self.clock.now());
+        }
+        self.lease.give_back();
+    }
+
+    /// Counts content taken from the wire.
+    fn count(&mut self, n: usize) {
+        self.received += n as u64;
+        if n > 0
+            && let Some(watch) = &mut self.watch
+        {
+            watch(self.received, self.lease.content_length());
+        }
     }
 
     fn read_content(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
@@ -200,8 +247,8 @@ impl<'c> Response<'c> {
         let n = match &mut self.coded {
             Coded::Plain => {
                 let n = self.lease.read(buf, &self.deadlines, &*self.clock)?;
-                self.lease.give_back();
-                self.received += n as u64;
+                self.conclude();
+                self.count(n);
                 n
             }
             coded if coded.takes_directly(buf.len()) => self.decode(Some(buf))?,
@@ -225,7 +272,7 @@ impl<'c> Response<'c> {
         }
         let len = self.lease.content(&self.deadlines, &*self.clock)?;
         if len == 0 {
-            self.lease.give_back();
+            self.conclude();
         }
         Ok(len)
     }
@@ -242,8 +289,8 @@ impl<'c> Response<'c> {
             self.coded.consume(n);
         } else {
             self.lease.consume(n);
-            self.lease.give_back();
-            self.received += n as u64;
+            self.conclude();
+            self.count(n);
         }
     }
 
@@ -261,9 +308,9 @@ impl<'c> Response<'c> {
             self.coded.feed(self.lease.buffered(len));
             if len > 0 {
                 self.lease.consume(len);
-                self.received += len as u64;
+                self.count(len);
             }
-            self.lease.give_back();
+            self.conclude();
         }
     }
 }

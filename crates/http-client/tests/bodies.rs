@@ -119,3 +119,22 @@ fn an_upload_tells_how_far_it_is() {
     assert_eq!(told, expected);
     stage.finish();
 }
+
+#[test]
+fn pieces_of_an_iterator_are_chunks() {
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = "2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n";
+    let stage = stage([Script::new().expect(head.to_owned() + chunks).reply(ok(""))]);
+    let pieces = ["ab", "", "cde"].map(String::from);
+    stage.client().post("http://a/").body(Body::iterator(pieces)).send().unwrap();
+    stage.finish();
+}
+
+#[test]
+fn no_content_is_none_even_for_trace() {
+    let stage = stage([Script::new().expect("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n").reply(ok(""))]);
+    let client = stage.client();
+    client.request("TRACE", "http://a/").body("").send().unwrap();
+    client.request("TRACE", "http://a/").body("x").send().unwrap_err();
+    stage.finish();
+}

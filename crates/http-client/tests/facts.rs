@@ -4,6 +4,7 @@
 mod common;
 
 use std::io;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use common::{get, ok, stage};
@@ -55,4 +56,51 @@ fn the_time_until_the_head_is_told() {
     assert_eq!(waited, second * 5);
     connection_stage.finish();
     stage.finish();
+}
+
+#[test]
+fn every_attempt_tells_its_time_and_the_last_that_of_its_content() {
+    let second = Duration::from_secs(1);
+    let redirect = "HTTP/1.1 302 \r\nLocation: /2\r\nContent-Length: 0\r\n\r\n";
+    let script = Script::new().expect(get("/1")).stall(second * 2).reply(redirect);
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    let script = script.expect(get("/2")).stall(second).reply(head).stall(second * 4).reply("ok");
+    let stage = stage([script.expect_head().expect("x").stall(second * 3).reset()]);
+    let client = stage.client();
+    let mut response = client.get("http://a/1").send().unwrap();
+    assert_eq!(response.timings().receive, Duration::ZERO);
+    io::copy(&mut response, &mut io::sink()).unwrap();
+    assert_eq!((response.timings().wait, response.timings().receive), (second, second * 4));
+    let waits: Vec<_> = response.attempts().iter().map(|attempt| attempt.timings.wait).collect();
+    assert_eq!(waits, [second * 2, second]);
+    drop(response);
+    let error = client.post("http://a/3").body("x").send().unwrap_err();
+    assert_eq!(error.attempts().len(), 1);
+    stage.finish();
+}
+
+#[test]
+fn a_download_tells_how_far_it_is() {
+    let known = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+    for (script, total) in [
+        (
+            Script::new()
+                .expect(get("/"))
+                .reply(known)
+                .reply("abc")
+                .stall(Duration::from_secs(1))
+                .reply("def"),
+            Some(6),
+        ),
+        (Script::new().expect(get("/")).reply(chunked).reply("3\r\ndef\r\n0\r\n\r\n"), None),
+    ] {
+        let stage = stage([script]);
+        let (tell, told) = mpsc::channel();
+        let response = stage.client().get("http://a/").send().unwrap();
+        let response = response.watched(move |received, total| tell.send((received, total)).unwrap());
+        assert_eq!(response.text().unwrap(), "abcdef");
+        assert_eq!(told.iter().collect::<Vec<_>>(), [(3, total), (6, total)]);
+        stage.finish();
+    }
 }

@@ -17,7 +17,7 @@ use testkit::fault::{BlackHole, Fault, FaultProxy, Flow, Plan, Refusing};
 use testkit::nginx::Nginx;
 use testkit::socks::SocksServer;
 
-use End::{CutShort, Fails, TimesOut, Well};
+use End::{CutShort, EndsAnUpload, Fails, TimesOut, Well};
 use Fault::{Close, HalfClose, Reset, Stall};
 use Story::{Big, Little, Open, Page, Upload};
 
@@ -53,6 +53,8 @@ enum End {
     Well,
     /// During this, with so many bytes sent and received; where no connection could be made, none.
     Fails(ErrorKind, Phase, RangeInclusive<u64>, RangeInclusive<u64>),
+    /// While the upload is sent, or, if all of it was, while its answer is waited for: whichever sees the end first.
+    EndsAnUpload,
     /// The response is incomplete, during this, with so many bytes sent and received, the last so many of them of the head
     /// or the content that is cut.
     CutShort(Phase, RangeInclusive<u64>, RangeInclusive<u64>, RangeInclusive<u64>),
@@ -169,6 +171,16 @@ fn check_end(name: &str, outcome: Result<(), Error>, end: &End, took: Duration) 
             assert_eq!((error.kind(), error.phase()), (*kind, Some(*phase)), "{name}: {error:?}");
             assert_eq!(error.timed_out(), None, "{name}: {error:?}");
             check_progress(name, &error, sent, received);
+        }
+        (Err(error), EndsAnUpload) => {
+            let sent = error.progress().unwrap().sent;
+            let phase = if sent < UPLOAD { Phase::Send } else { Phase::Response };
+            assert_eq!(
+                (error.kind(), error.phase()),
+                (ErrorKind::Disconnected, Some(phase)),
+                "{name}: {error:?}"
+            );
+            check_progress(name, &error, &(INSIDE / 2..=UPLOAD + 1000), &(0..=0));
         }
         (Err(error), CutShort(phase, sent, received, expected)) => {
             assert_eq!(
@@ -293,12 +305,11 @@ fn sending() {
         stage.check("drip", tls, Upload, up(drip(1000, 20)), &stuck);
         for fault in [Close, HalfClose, Reset] {
             let name = format!("{fault:?}");
-            // Whoever closes in good order still takes what comes; the end is seen when the answer is waited for.
-            let (phase, sent) = match fault {
-                Reset => (Phase::Send, INSIDE / 2..=UPLOAD),
-                _ => (Phase::Response, UPLOAD..=UPLOAD + 1000),
+            // Whoever closes in good order still takes what comes; the end is seen where an answer is looked for.
+            let broken = match fault {
+                Reset => Fails(ErrorKind::Disconnected, Phase::Send, INSIDE / 2..=UPLOAD, 0..=0),
+                _ => EndsAnUpload,
             };
-            let broken = Fails(ErrorKind::Disconnected, phase, sent, 0..=0);
             stage.check(&name, tls, Upload, up(at(INSIDE, fault)), &broken);
         }
         stage.check("pieces", tls, Little, up(Flow::new().pieces(100)), &Well);

@@ -306,6 +306,12 @@ fn coded_content_says_how_it_is_coded() {
             assert_eq!(length, Some(content.len() as u64), "{wsgi:?} {path}");
             assert!(content.starts_with(begins) && !content.starts_with(b"{"), "{wsgi:?} {path}");
         }
+        for (path, word) in [("/gzip", "gzipped"), ("/deflate", "deflated"), ("/brotli", "brotli")] {
+            let response = client.get(format!("{base}{path}")).send().unwrap();
+            assert!(response.is_decoded(), "{wsgi:?} {path}");
+            let said: Value = response.json().unwrap();
+            assert_eq!(said[word], true, "{wsgi:?} {path}: {said}");
+        }
         let text = client.get(format!("{base}/encoding/utf8")).send().unwrap().text().unwrap();
         assert!(text.contains("ᚻᛖ ᚳᚹᚫᚦ"), "{wsgi:?}");
     });

@@ -165,6 +165,9 @@ pub(crate) fn request_framing(
     }
     let framing = match (length, own_length) {
         (BodyLength::Empty, None | Some(0)) => Framing::Empty,
+        (BodyLength::Known(0), None) if matches!(*head.method, Method::CONNECT | Method::TRACE) => {
+            Framing::Empty
+        }
         (BodyLength::Known(n), None) => Framing::ContentLength(n),
         (BodyLength::Known(n), Some(own)) if n == own => Framing::ContentLength(n),
         (BodyLength::Unknown, Some(own)) => Framing::ContentLength(own),

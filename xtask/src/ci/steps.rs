@@ -56,20 +56,24 @@ pub(super) const INTEROP: Step =
     Step { name: "interop", about: "the client against real programs on loopback", run: interop };
 
 fn interop(workspace: &Workspace) -> Verdict {
-    all(
-        workspace,
-        [
-            &["test", "-p", "wire", "--test", "differential"][..],
-            &["test", "-p", "cookies", "--test", "interop"],
-            &["test", "-p", "conn", "--test", "proxies", "--", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "interop", "--", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "interop_tls", "--", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "interop_httpbin", "--", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "interop_node", "--", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "stale_race", "--", "--nocapture", "--test-threads=1"],
-            &["test", "-p", "http-client", "--test", "faults", "--", "--test-threads=1"],
-        ],
-    )
+    let tests = [
+        ("wire", "differential"),
+        ("cookies", "interop"),
+        ("conn", "proxies"),
+        ("http-client", "interop"),
+        ("http-client", "interop_tls"),
+        ("http-client", "interop_httpbin"),
+        ("http-client", "interop_node"),
+        ("http-client", "stale_race"),
+        ("http-client", "faults"),
+    ];
+    // They start programs and measure time: one after the other.
+    let behind = ["--", "--nocapture", "--test-threads=1"];
+    let lines = tests.map(|(layer, test)| {
+        let line = ["test", "-p", layer, "--all-features", "--test", test];
+        line.into_iter().chain(behind).collect::<Vec<_>>()
+    });
+    all(workspace, lines.iter().map(Vec::as_slice))
 }
 
 fn fmt(workspace: &Workspace) -> Verdict {
@@ -179,7 +183,7 @@ fn syscalls(workspace: &Workspace) -> Verdict {
     if !in_path("strace") {
         return Verdict::Skipped("strace is missing, install with: apt-get install strace".to_owned());
     }
-    cargo(workspace, &["test", "-p", "http-client", "--test", "syscalls"])
+    cargo(workspace, &["test", "-p", "http-client", "--all-features", "--test", "syscalls"])
 }
 
 fn deny(workspace: &Workspace) -> Verdict {
@@ -197,7 +201,7 @@ fn fuzz_corpus(workspace: &Workspace) -> Verdict {
     cargo(workspace, &["test", "-p", "wire", "-p", "cookies", "--test", "fuzz_corpus"])
 }
 
-fn all<const N: usize>(workspace: &Workspace, lines: [&[&str]; N]) -> Verdict {
+fn all<'l>(workspace: &Workspace, lines: impl IntoIterator<Item = &'l [&'l str]>) -> Verdict {
     for line in lines {
         let verdict = cargo(workspace, line);
         if !matches!(verdict, Verdict::Passed) {

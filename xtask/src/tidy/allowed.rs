@@ -165,13 +165,13 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         name: "http-client",
         modules: &[
-            pure(0, "error", &["text"]),
             pure(0, "text", &[]),
+            doing(0, "info", &[]),
+            pure(0, "error", &["text", "info"]),
             doing(0, "wiretap", &[]),
             pure(0, "config", &["error", "wiretap"]),
             doing(0, "body", &["error"]),
             pure(1, "request", &[]),
-            doing(1, "info", &[]),
             doing(1, "multipart", &[]),
             pure(1, "hosts", &[]),
             pure(2, "policy", &[]),

@@ -33,7 +33,10 @@ pub(super) fn reader<'a>(parts: &'a mut [Body]) -> io::Result<Box<dyn Read + 'a>
         };
         let reader: Box<dyn Read + 'a> = match part.source()?.from {
             Content::Bytes(bytes) => Box::new(bytes),
-            Content::Reader(reader) => Box::new(reader),
+            Content::Reader { reader, begun } => {
+                *begun = true;
+                Box::new(reader)
+            }
             Content::File { file, length, .. } => Box::new(file.take(length)),
             Content::Made(reader) => reader,
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wire::StatusCode;
 
 use super::ErrorKind;
+use crate::info::Timings;
 
 /// One attempt of a call: why it was made, and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,9 @@ pub struct AttemptInfo {
     pub why: Why,
     /// How long was waited before it.
     pub waited: Duration,
+    /// How long its steps took, as far as it came; all zero where it had no connection. For a delivered response
+    /// [`Response::timings`](crate::Response::timings) knows besides how long its content took.
+    pub timings: Timings,
     /// The status that answered, or the kind of error that ended it.
     pub outcome: Result<StatusCode, ErrorKind>,
 }

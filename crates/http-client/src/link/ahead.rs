@@ -170,6 +170,7 @@ impl Link {
         (self.send_began, self.sent_at) = (began, sent_at);
         let took = sent_at.zip(began).map(|(sent, began)| sent.saturating_duration_since(began));
         (self.timings.send, self.timings.wait) = (took.unwrap_or_default(), Duration::ZERO);
+        (self.head_at, self.timings.receive) = (None, Duration::ZERO);
         (self.timings.pool, self.timings.dial) = (Duration::ZERO, DialTimings::default());
         (self.info.reused, self.info.requests) = (true, self.served + 1);
         // What came with the answer before it is the beginning of its own.

@@ -76,7 +76,9 @@ impl Link {
             }
         }
         let sent = self.sent_at.unwrap_or(asked);
-        self.timings.wait = clock.now().saturating_duration_since(sent);
+        let now = clock.now();
+        self.timings.wait = now.saturating_duration_since(sent);
+        self.head_at = Some(now);
         Ok(())
     }
 

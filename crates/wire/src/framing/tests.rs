@@ -123,6 +123,7 @@ fn requests_are_framed_by_one_field_that_matches() {
     check_request(post, v11, "Transfer-Encoding: chunked", Known(5), Some((Chunked, None)));
     check_request(post, v11, "Transfer-Encoding: gzip, chunked", Unknown, Some((Chunked, None)));
     check_request(post, v10, "", Known(5), added(5));
+    check_request(&Method::TRACE, v11, "", Known(0), Some((Framing::Empty, None)));
     for (method, version, lines, length) in [
         (post, v11, "Content-Length: 5", Known(6)),
         (post, v11, "Content-Length: 5", Empty),
