@@ -75,10 +75,7 @@ fn content_of_every_kind() -> Done {
     conn.request_with("PUT", "/upload", &[], Body::reader(pipe()))?; // in chunks
     check_upload(conn.response()?);
 
-    conn.put_request("PUT", "/upload")?.put_header("Transfer-Encoding", "chunked")?.end_headers()?;
-    for piece in pieces {
-        conn.send(piece.as_bytes())?; // each is a chunk
-    }
+    conn.request_with("PUT", "/upload", &[], Body::iterator(pieces))?; // each piece is a chunk
     check_upload(conn.response()?);
     Ok(())
 }
