@@ -60,8 +60,7 @@ fn content_of_every_kind() -> Done {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("photo.jpg");
     std::fs::write(&path, "the lamp is lit")?;
-    let pieces = ["the lamp ", "is lit"];
-    let pipe = || &b"the lamp is lit"[..];
+    let pipe = &b"the lamp is lit"[..];
 
     let mut conn = Connection::http(&host)?;
     conn.request_with("POST", "/upload", &[("Content-Type", "text/plain")], "the lamp is lit")?;
@@ -70,12 +69,12 @@ fn content_of_every_kind() -> Done {
     check_upload(conn.response()?);
     conn.request_with("PUT", "/upload", &[], Body::file(&path)?)?; // its length is known
     check_upload(conn.response()?);
-    conn.request_with("PUT", "/upload", &[], Body::sized(pipe(), 15))?; // any Read
+    conn.request_with("PUT", "/upload", &[], Body::sized(pipe, 15))?; // any Read
     check_upload(conn.response()?);
-    conn.request_with("PUT", "/upload", &[], Body::reader(pipe()))?; // in chunks
+    conn.request_with("PUT", "/upload", &[], Body::reader(pipe))?; // in chunks
     check_upload(conn.response()?);
 
-    conn.request_with("PUT", "/upload", &[], Body::iterator(pieces))?; // each piece is a chunk
+    conn.request_with("PUT", "/upload", &[], Body::iterator(["the lamp ", "is lit"]))?; // each is a chunk
     check_upload(conn.response()?);
     Ok(())
 }
