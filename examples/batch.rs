@@ -34,13 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Or each as soon as it is complete.
     let mut order = Vec::new();
-    let waits = [300, 10, 150].map(|ms| client.get(url(&format!("/slow?ms={ms}"))));
+    let waits = [500, 10, 250].map(|ms| client.get(url(&format!("/slow?ms={ms}"))));
     batch.as_completed(waits, length, |number, _| order.push(number));
     println!("as completed: {order:?}");
     assert_eq!(order, [1, 2, 0]);
 
     // Within a time for all together: what is late fails, the others are there.
-    let hasty = client.batch().timeout(Duration::from_millis(200));
+    let hasty = client.batch().timeout(Duration::from_millis(500));
     let results = hasty.run(["/data.json", "/slow?ms=5000"].map(|path| client.get(url(path))), length);
     let [Ok((200, _)), Err(late)] = results.as_slice() else { return Err("not as promised".into()) };
     println!("late: {late}");

@@ -17,10 +17,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (sick, well) = (Site::start(), Site::start());
     let url = |site: &Site, path: &str| format!("{}{path}", site.http_url());
 
-    // Three failures in a row open it, for 200 ms; then one probe decides.
+    // Three failures in a row open it, for half a second; then one probe decides.
     let three = NonZeroU32::new(3).ok_or("zero")?;
     let mut config = ClientConfig::default();
-    config.breaker = Some(BreakerConfig::classic(three, Duration::from_millis(200)));
+    config.breaker = Some(BreakerConfig::classic(three, Duration::from_millis(500)));
     let client = Client::with_config(config)?;
 
     let host = client.host(&Origin::http(&sick.http_addr().to_string())?).ok_or("no policies")?;
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("elsewhere: {}", client.get(url(&well, "/")).send()?.status());
 
     // When its time is over, one call is let through, and all are if it goes well.
-    thread::sleep(Duration::from_millis(250));
+    thread::sleep(Duration::from_millis(550));
     let response = client.get(url(&sick, "/flaky?fail=3&status=500")).send()?;
     println!("call 5: {}", response.status());
     assert_eq!((response.status(), breaker.state()), (StatusCode::OK, BreakerState::Closed));

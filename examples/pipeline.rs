@@ -15,11 +15,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Up to four may wait for their answers, unless the settings say otherwise.
     let mut conn = Connection::open(&origin, ClientConfig::default())?;
     let began = Instant::now();
-    for path in ["/slow?ms=100", "/data.json", "/empty", "/echo/last"] {
+    for path in ["/slow?ms=200", "/data.json", "/empty", "/echo/last"] {
         conn.request("GET", path)?;
         println!("{:>4} ms  sent {path}", began.elapsed().as_millis());
     }
-    assert!(began.elapsed() < Duration::from_millis(100), "sending waits for nobody");
+    assert!(began.elapsed() < Duration::from_millis(200), "sending waits for nobody");
     let fifth = conn.request("GET", "/").err().ok_or("a fifth went out")?;
     println!("         a fifth: {fifth}");
 

@@ -12,7 +12,7 @@ use testkit::site::Site;
 fn main() -> Result<(), Box<dyn Error>> {
     let site = Site::start();
     let url = |path: &str| format!("{}{path}", site.http_url());
-    let limit = Duration::from_millis(150);
+    let limit = Duration::from_millis(250);
 
     // Each step has its own limit. By default: connect 10 s, response 60 s, each read and write 60 s.
     let mut config = ClientConfig::default();

@@ -111,9 +111,10 @@ fn post_field_by_field(tour: &Tour) -> Result {
     assert_eq!(shout(&witness)?.status(), StatusCode::NO_CONTENT);
     let seen = seen.join().map_err(|_| "the witness panicked")??;
     let authority = witness.trim_start_matches("http://").trim_end_matches('/');
+    let codings = between(&seen, "Accept-Encoding: ", "\r\n").ok_or("no coding is offered")?; // more by features
     let expected = format!(
         "POST / HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: http-client/{}\r\nAccept: */*\r\n\
-         X-Keeper: Ida\r\nx-lamp: lit\r\nAccept-Encoding: gzip, deflate\r\nContent-Length: 11\r\n\r\nall is well",
+         X-Keeper: Ida\r\nx-lamp: lit\r\nAccept-Encoding: {codings}\r\nContent-Length: 11\r\n\r\nall is well",
         env!("CARGO_PKG_VERSION")
     );
     assert_eq!(seen, expected);
@@ -159,7 +160,7 @@ fn send_first_read_later(tour: &Tour) -> Result {
     let mut conn = Connection::open(&origin, config)?;
     let began = Instant::now();
     // show 5
-    for path in ["/slow?ms=100", "/data.json", "/empty"] {
+    for path in ["/slow?ms=200", "/data.json", "/empty"] {
         conn.request("GET", path)?;
     }
     let sent = began.elapsed();
@@ -167,8 +168,8 @@ fn send_first_read_later(tour: &Tour) -> Result {
     let nights = conn.response()?.bytes()?;
     let empty = conn.response()?.status();
     // end
-    assert!(sent < Duration::from_millis(100), "sending waited for an answer: {sent:?}");
-    assert_eq!((slow.trim(), nights.first(), empty), ("waited 100 ms", Some(&b'['), StatusCode::NO_CONTENT));
+    assert!(sent < Duration::from_millis(200), "sending waited for an answer: {sent:?}");
+    assert_eq!((slow.trim(), nights.first(), empty), ("waited 200 ms", Some(&b'['), StatusCode::NO_CONTENT));
     tour.fact("sent", format!("three requests in {} ms", sent.as_millis()));
     let took = began.elapsed().as_millis();
     tour.fact(
@@ -238,7 +239,7 @@ fn ask_for_many(tour: &Tour) -> Result {
     let (url, client) = (|path: &str| tour.url(path), tour.client()?);
     let began = Instant::now();
     // show 8
-    let pages = ["/slow?ms=150", "/slow?ms=150", "/slow?ms=150", "/nowhere"];
+    let pages = ["/slow?ms=200", "/slow?ms=200", "/slow?ms=200", "/nowhere"];
     let requests = pages.map(|page| client.get(url(page)));
     let batch = client.batch().per_origin(4).timeout(Duration::from_secs(5));
     let statuses = batch.run(requests, |_, response| Ok::<_, HttpError>(response?.status()));
@@ -246,9 +247,9 @@ fn ask_for_many(tour: &Tour) -> Result {
     let took = began.elapsed();
     let statuses = statuses.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
     assert_eq!(statuses, [200, 200, 200, 404]);
-    assert!(took < Duration::from_millis(450), "one after the other: {took:?}");
+    assert!(took < Duration::from_millis(600), "one after the other: {took:?}");
     tour.fact("statuses", format!("{statuses:?}"));
-    tour.fact("time", format!("{} ms, where one after the other takes 450", took.as_millis()));
+    tour.fact("time", format!("{} ms, where one after the other takes 600", took.as_millis()));
     Ok(())
 }
 
