@@ -1,73 +1,58 @@
-//! A circuit breaker's day: a server fails for twelve seconds, and ten calls a second go on as before.
+//! Leaves a server alone that fails: each origin has a circuit breaker of its own.
 //!
-//! Time is simulated, so that the day takes no time and is the same each time.
+//! `cargo run --example breaker_day` shows one breaker through a long outage, in simulated time.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to a person")]
 
-use std::collections::VecDeque;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::num::NonZeroU32;
+use std::thread;
+use std::time::Duration;
 
-use resilience::{BreakerConfig, BreakerState, CircuitBreaker, Outcome, Permit, SharedRng, Transition};
-
-const SECOND: Duration = Duration::from_secs(1);
-const BETWEEN_CALLS: Duration = Duration::from_millis(100);
-/// How long an answer takes.
-const ANSWER: Duration = Duration::from_millis(50);
+use http_client::resilience::BreakerState;
+use http_client::{BreakerConfig, Client, ClientConfig, ErrorKind, Origin, StatusCode};
+use testkit::site::Site;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let start = Instant::now();
-    let breaker = CircuitBreaker::new(BreakerConfig::default(), &SharedRng::seeded(1))?;
-    let news: Arc<Mutex<Vec<String>>> = Arc::default();
-    let board = Arc::clone(&news);
-    breaker.on_transition(move |transition| {
-        board.lock().unwrap_or_else(PoisonError::into_inner).push(headline(transition, start));
-    });
+    let (sick, well) = (Site::start(), Site::start());
+    let url = |site: &Site, path: &str| format!("{}{path}", site.http_url());
 
-    println!("Ten calls a second:  . went well   x failed   - rejected without a call");
-    println!("The server fails from second 5 to second 17.\n");
-    let (mut running, mut failed, mut rejected) = (VecDeque::<(Instant, Permit)>::new(), 0, 0);
-    let mut row = String::new();
-    for n in 1..=220_u32 {
-        let now = start + n * BETWEEN_CALLS;
-        // What was sent before has been answered by now.
-        while running.front().is_some_and(|(sent, _)| *sent + ANSWER <= now)
-            && let Some((sent, permit)) = running.pop_front()
-        {
-            let down = (start + 5 * SECOND..start + 17 * SECOND).contains(&sent);
-            failed += u32::from(down);
-            row.push(if down { 'x' } else { '.' });
-            permit.settle(sent + ANSWER, if down { Outcome::FAILURE } else { Outcome::Success });
-        }
-        match breaker.try_acquire(now) {
-            Ok(permit) => running.push_back((now, permit)),
-            Err(_) => {
-                rejected += 1;
-                row.push('-');
-            }
-        }
-        let lines = std::mem::take(&mut *news.lock().unwrap_or_else(PoisonError::into_inner));
-        if n.is_multiple_of(10) || !lines.is_empty() {
-            println!("{:>6.1} s  {row}", (now - start).as_secs_f64());
-            row.clear();
-        }
-        lines.iter().for_each(|line| println!("          {line}"));
+    // Three failures in a row open it, for half a second; then one probe decides.
+    let three = NonZeroU32::new(3).ok_or("zero")?;
+    let mut config = ClientConfig::default();
+    config.breaker = Some(BreakerConfig::classic(three, Duration::from_millis(500)));
+    let client = Client::with_config(config)?;
+
+    let host = client.host(&Origin::http(&sick.http_addr().to_string())?).ok_or("no policies")?;
+    let breaker = host.breaker().ok_or("no breaker")?;
+    breaker
+        .on_transition(|news| println!("   the breaker: {:?} -> {:?}, {:?}", news.from, news.to, news.cause));
+
+    for n in 1..=3 {
+        let response = client.get(url(&sick, "/flaky?fail=3&status=500")).send()?;
+        println!("call {n}: {}", response.status());
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
-    println!("\n{failed} calls failed, {rejected} were spared. Without a breaker 120 would have failed.");
-    assert_eq!(breaker.state(), BreakerState::Closed, "the server is well and the breaker does not see it");
-    Ok(())
-}
+    assert_eq!(breaker.state(), BreakerState::Open);
 
-fn headline(transition: &Transition, start: Instant) -> String {
-    let Transition { from, to, cause, counts, .. } = transition;
-    let evidence = if counts.calls > 0 {
-        format!(", {} of {} calls failed", counts.failures, counts.calls)
-    } else {
-        String::new()
-    };
-    let until = transition
-        .until
-        .map_or(String::new(), |until| format!(", until {:.1} s", (until - start).as_secs_f64()));
-    format!("{from:?} -> {to:?}: {cause:?}{evidence}{until}")
+    // Not a byte is sent to it now, and no time lost.
+    let error = client.get(url(&sick, "/")).send().err().ok_or("it was let through")?;
+    println!("call 4: {error}");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+
+    // The other origin does not suffer for it.
+    println!("elsewhere: {}", client.get(url(&well, "/")).send()?.status());
+
+    // When its time is over, one call is let through, and all are if it goes well.
+    thread::sleep(Duration::from_millis(550));
+    let response = client.get(url(&sick, "/flaky?fail=3&status=500")).send()?;
+    println!("call 5: {}", response.status());
+    assert_eq!((response.status(), breaker.state()), (StatusCode::OK, BreakerState::Closed));
+
+    // It obeys you, too.
+    breaker.force_open(std::time::Instant::now());
+    assert!(client.get(url(&sick, "/")).send().is_err());
+    breaker.reset(std::time::Instant::now());
+    assert_eq!(client.get(url(&sick, "/")).send()?.status(), StatusCode::OK);
+    Ok(())
 }

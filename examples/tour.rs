@@ -1,21 +1,26 @@
 //! A walk through the main jobs, against a small site that this program starts on loopback, over HTTPS.
 //!
-//! `cargo run --example tour` prints eight chapters: what is done, the very lines of this file that do it, and what came
+//! `cargo run --example tour` prints thirteen chapters: what is done, the very lines of this file that do it, and what came
 //! back. What it claims it asserts: a tour that shows something wrong fails.
 
+#[path = "tour/show.rs"]
+mod show;
+
 use std::error::Error;
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::thread::{self, JoinHandle};
+use std::io::Read;
+use std::net::TcpStream;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use http_client::resilience::BreakerState;
 use http_client::{
-    Body, Client, ClientConfig, Connection, ErrorKind, Jar, Limit, Origin, Phase, StatusCode, Url,
+    Body, BreakerConfig, Client, Connection, Error as HttpError, ErrorKind, Jar, Limit, Origin, Phase,
+    RedirectPolicy, RetryPolicy, StatusCode, Url,
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use testkit::site::{Site, pattern_reader, sha256_hex};
+use sha2::Digest;
+use show::{Meter, Tour, between, hex, witness};
+use testkit::site::{pattern_reader, sha256_hex};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
@@ -23,25 +28,30 @@ const MIB: u64 = 1 << 20;
 
 fn main() -> Result {
     let began = Instant::now();
-    let site = Site::start();
-    let tour = Tour { base: site.https_url(), color: wants_color(), site };
-    tour.line(&tour.styled(BOLD, "A tour of http-client"));
-    tour.line(&format!("The site that answers runs inside this program, at {}.", tour.base));
-
+    let tour = Tour::start();
     get_a_page(&tour)?;
     read_json(&tour)?;
     post_field_by_field(&tour)?;
     hold_a_connection(&tour)?;
+    send_first_read_later(&tour)?;
     sign_in(&tour)?;
+    follow(&tour)?;
+    ask_for_many(&tour)?;
     ask_why(&tour)?;
+    try_again(&tour)?;
     download(&tour)?;
+    decode(&tour)?;
     upload(&tour)?;
 
-    tour.line(&format!("\n{}", tour.styled(BOLD, "Where to go next")));
+    tour.title("\nWhere to go next");
     tour.fact("README.md", "what it is for, how to depend on it, what it does not do");
-    tour.fact("run", "cargo run --example fetch -- --help");
+    tour.fact(
+        "from Python",
+        "docs/from-python.md: each line of a tutorial on http.client, and how it is written here",
+    );
+    tour.fact("run", "cargo run --example fetch -- --help, and the short examples that README.md lists");
     tour.fact("read", "cargo doc --open -p http-client, and examples/tour.rs, which you just saw run");
-    tour.line(&format!("\n   Eight chapters in {:.1} s.", began.elapsed().as_secs_f64()));
+    tour.line(&format!("\n   Thirteen chapters in {:.1} s.", began.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -63,11 +73,11 @@ fn get_a_page(tour: &Tour) -> Result {
 }
 
 fn read_json(tour: &Tour) -> Result {
-    tour.chapter(2, "Read JSON", "A response is a std::io::Read: hand it to the parser of your choice.");
+    tour.chapter(2, "Read JSON", "Into any type that serde can read; a response is also a std::io::Read.");
     let (url, client) = (tour.url("/data.json"), tour.client()?);
     // show 2
     let response = client.get(url).header("Accept", "application/json").send()?;
-    let nights: Value = serde_json::from_reader(response)?;
+    let nights: Value = response.json()?;
     // end
     let nights = nights.as_array().ok_or("not a list")?;
     assert_eq!(nights.len(), 5);
@@ -88,7 +98,7 @@ fn post_field_by_field(tour: &Tour) -> Result {
         let request = client.post(url).header("X-Keeper", "Ida").header("x-lamp", "lit");
         request.body("all is well").send()
     };
-    let echo: Value = serde_json::from_reader(shout(&url)?)?;
+    let echo: Value = shout(&url)?.json()?;
     // end
     assert_eq!(echo.get("method"), Some(&Value::from("POST")));
     assert_eq!(echo.get("text"), Some(&Value::from("all is well")));
@@ -101,9 +111,10 @@ fn post_field_by_field(tour: &Tour) -> Result {
     assert_eq!(shout(&witness)?.status(), StatusCode::NO_CONTENT);
     let seen = seen.join().map_err(|_| "the witness panicked")??;
     let authority = witness.trim_start_matches("http://").trim_end_matches('/');
+    let codings = between(&seen, "Accept-Encoding: ", "\r\n").ok_or("no coding is offered")?; // more by features
     let expected = format!(
         "POST / HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: http-client/{}\r\nAccept: */*\r\n\
-         X-Keeper: Ida\r\nx-lamp: lit\r\nContent-Length: 11\r\n\r\nall is well",
+         X-Keeper: Ida\r\nx-lamp: lit\r\nAccept-Encoding: {codings}\r\nContent-Length: 11\r\n\r\nall is well",
         env!("CARGO_PKG_VERSION")
     );
     assert_eq!(seen, expected);
@@ -132,7 +143,7 @@ fn hold_a_connection(tour: &Tour) -> Result {
     // show 4b
     conn.put_request("PUT", "/upload")?.put_header("Transfer-Encoding", "chunked")?.end_headers()?;
     conn.send(b"the lamp ")?.send(b"is lit")?;
-    let report: Value = serde_json::from_reader(conn.response()?)?;
+    let report: Value = conn.response()?.json()?;
     // end
     assert_eq!(report, json!({"bytes": 15, "sha256": sha256_hex(&b"the lamp is lit"[..])?}));
     assert_eq!(conn.peer(), Some(&facts), "the second request went over another connection");
@@ -142,17 +153,47 @@ fn hold_a_connection(tour: &Tour) -> Result {
     Ok(())
 }
 
+fn send_first_read_later(tour: &Tour) -> Result {
+    let about = "A request need not wait for the answer to the one before; answers come in order.";
+    tour.chapter(5, "Send first, read later", about);
+    let (origin, config) = (Origin::https(tour.base.trim_start_matches("https://"))?, tour.config()?);
+    let mut conn = Connection::open(&origin, config)?;
+    let began = Instant::now();
+    // show 5
+    for path in ["/slow?ms=200", "/data.json", "/empty"] {
+        conn.request("GET", path)?;
+    }
+    let sent = began.elapsed();
+    let slow = conn.response()?.text()?;
+    let nights = conn.response()?.bytes()?;
+    let empty = conn.response()?.status();
+    // end
+    assert!(sent < Duration::from_millis(200), "sending waited for an answer: {sent:?}");
+    assert_eq!((slow.trim(), nights.first(), empty), ("waited 200 ms", Some(&b'['), StatusCode::NO_CONTENT));
+    tour.fact("sent", format!("three requests in {} ms", sent.as_millis()));
+    let took = began.elapsed().as_millis();
+    tour.fact(
+        "received",
+        format!("{:?}, {} bytes of JSON, {empty}; after {took} ms", slow.trim(), nights.len()),
+    );
+    let post = conn.request("GET", "/slow?ms=1").and_then(|()| conn.request("POST", "/echo"));
+    let error = post.err().ok_or("a POST went out behind another request")?;
+    assert_eq!(error.kind(), ErrorKind::Misuse);
+    tour.fact("but", "only what may be sent twice: were the connection lost, nobody knew what has been done");
+    Ok(())
+}
+
 fn sign_in(tour: &Tour) -> Result {
     let about = "A client with a jar stores cookies and sends them back. It follows redirects, and every \
                  secret stays at its origin.";
-    tour.chapter(5, "Sign in", about);
+    tour.chapter(6, "Sign in", about);
     let (base, mut config) = (Url::parse(&tour.base)?, tour.config()?);
-    // show 5
+    // show 6
     let jar = Jar::new();
     config.cookies = Some(jar.clone());
     let client = Client::with_config(config)?;
-    let form = client.post(base.join("/login")?).body("user=Ida&password=lantern");
-    let room = form.header("Content-Type", "application/x-www-form-urlencoded").send()?;
+    let form = [("user", "Ida"), ("password", "lantern")];
+    let room = client.post(base.join("/login")?).form(form).send()?;
     // end
     let [login] = room.history() else { return Err("the login leads somewhere".into()) };
     let url = room.url().ok_or("a client knows the URL")?;
@@ -170,11 +211,53 @@ fn sign_in(tour: &Tour) -> Result {
     Ok(())
 }
 
+fn follow(tour: &Tour) -> Result {
+    let about = "Redirects are followed, up to ten and never from https to http. The way is told, and yours to forbid.";
+    tour.chapter(7, "Follow, or do not", about);
+    let (url, client) = (|path| tour.url(path), tour.client()?);
+    // show 7
+    let home = client.get(url("/redirect/2")).send()?;
+    let moved = client.get(url("/moved")).redirect(RedirectPolicy::none()).send()?;
+    let lost = client.get(url("/redirect/9")).redirect(RedirectPolicy::limited(3)).send();
+    // end
+    for passed in home.history() {
+        tour.fact("passed", format!("{} at {}", passed.head.status, passed.url.path()));
+    }
+    assert_eq!((home.history().len(), home.status()), (2, StatusCode::OK));
+    tour.fact("home", format!("{} at {}", home.status(), home.url().ok_or("no URL")?.path()));
+    assert_eq!(moved.status(), StatusCode::MOVED_PERMANENTLY);
+    tour.fact("moved", format!("{}, to {}", moved.status(), moved.header("Location").ok_or("nowhere")?));
+    let error = lost.err().ok_or("nine redirects were followed")?;
+    assert_eq!(error.kind(), ErrorKind::Redirect);
+    tour.fact("lost", &error);
+    Ok(())
+}
+
+fn ask_for_many(tour: &Tour) -> Result {
+    let about = "A batch has as many under way as you allow, over threads that end with it. Results keep their order.";
+    tour.chapter(8, "Ask for many", about);
+    let (url, client) = (|path: &str| tour.url(path), tour.client()?);
+    let began = Instant::now();
+    // show 8
+    let pages = ["/slow?ms=200", "/slow?ms=200", "/slow?ms=200", "/nowhere"];
+    let requests = pages.map(|page| client.get(url(page)));
+    let batch = client.batch().per_origin(4).timeout(Duration::from_secs(5));
+    let statuses = batch.run(requests, |_, response| Ok::<_, HttpError>(response?.status()));
+    // end
+    let took = began.elapsed();
+    let statuses = statuses.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
+    assert_eq!(statuses, [200, 200, 200, 404]);
+    assert!(took < Duration::from_millis(600), "one after the other: {took:?}");
+    tour.fact("statuses", format!("{statuses:?}"));
+    tour.fact("time", format!("{} ms, where one after the other takes 600", took.as_millis()));
+    Ok(())
+}
+
 fn ask_why(tour: &Tour) -> Result {
     let about = "Any status is data. What fails says in one line why, and answers questions about it.";
-    tour.chapter(6, "Ask why", about);
+    tour.chapter(9, "Ask why", about);
     let (url, client) = (|path| tour.url(path), tour.client()?);
-    // show 6
+    // show 9
     let missing = client.get(url("/nowhere")).send()?;
     let slow = client.get(url("/slow?ms=2000")).timeout(Duration::from_millis(150)).send();
     let stranger = Client::new().get(url("/")).send(); // was not told whom to trust
@@ -201,12 +284,47 @@ fn ask_why(tour: &Tour) -> Result {
     Ok(())
 }
 
+fn try_again(tour: &Tour) -> Result {
+    let about =
+        "What may be repeated is tried again, within a budget; a host that keeps failing is left alone.";
+    tour.chapter(10, "Try again, or let it be", about);
+    let (url, mut config) = (|path| tour.url(path), tour.config()?);
+    let origin = Origin::https(tour.base.trim_start_matches("https://"))?;
+    let three = NonZeroU32::new(3).ok_or("zero")?;
+    // show 10
+    config.retry = Some(RetryPolicy::default()); // three attempts, with backoff
+    config.breaker = Some(BreakerConfig::classic(three, Duration::from_secs(30)));
+    let client = Client::with_config(config)?;
+    let well = client.get(url("/flaky?fail=2&status=502")).send()?;
+    let sick = client.get(url("/status/500")).send()?;
+    let alone = client.get(url("/")).send();
+    // end
+    for attempt in well.attempts() {
+        tour.fact(
+            "flaky",
+            format!("{:?} after a wait of {} ms", attempt.outcome, attempt.waited.as_millis()),
+        );
+    }
+    assert_eq!((well.status(), well.attempts().len()), (StatusCode::OK, 3));
+    assert_eq!((sick.status(), sick.attempts().len()), (StatusCode::INTERNAL_SERVER_ERROR, 3));
+    tour.fact("sick", format!("{} after {} attempts", sick.status(), sick.attempts().len()));
+    let error = alone.err().ok_or("the breaker let a call through")?;
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    tour.fact("left alone", &error);
+    let host = client.host(&origin).ok_or("no policies")?;
+    let breaker = host.breaker().ok_or("no breaker")?;
+    assert_eq!(breaker.state(), BreakerState::Open);
+    breaker.reset(Instant::now());
+    tour.fact("at your word", client.get(url("/")).send()?.status());
+    Ok(())
+}
+
 fn download(tour: &Tour) -> Result {
     let about = "Content passes through as it comes and is not gathered. One that is cut short is an error.";
-    tour.chapter(7, "Download", about);
+    tour.chapter(11, "Download", about);
     let (url, client) = (tour.url(&format!("/download/{}", 16 * MIB)), tour.client()?);
     let mut meter = Meter::default();
-    // show 7
+    // show 11
     let mut response = client.get(url).send()?;
     let began = Instant::now();
     let bytes = response.copy_to(&mut meter)?; // meter is any std::io::Write
@@ -225,14 +343,33 @@ fn download(tour: &Tour) -> Result {
     Ok(())
 }
 
+fn decode(tour: &Tour) -> Result {
+    let about =
+        "Content that comes compressed is decoded on the way; a bomb of it is an error, not a full memory.";
+    tour.chapter(12, "Decode", about);
+    let (url, client) = (tour.url("/watch.txt"), tour.client()?);
+    // show 12
+    let mut sheet = client.get(&url).send()?;
+    let mut text = String::new();
+    sheet.read_to_string(&mut text)?;
+    let raw = client.get(&url).without_decoding().send()?.bytes()?;
+    // end
+    assert_eq!((sheet.received(), sheet.decoded()), (raw.len() as u64, text.len() as u64));
+    assert!(text.lines().count() == 1000 && raw.starts_with(&[0x1f, 0x8b]));
+    tour.fact("coding", sheet.header("Content-Encoding").unwrap_or("none"));
+    tour.fact("text", format!("1000 lines of {:?}", text.lines().next().unwrap_or_default()));
+    tour.fact("bytes", format!("{} on the wire, {} decoded", sheet.received(), sheet.decoded()));
+    Ok(())
+}
+
 fn upload(tour: &Tour) -> Result {
-    tour.chapter(8, "Upload", "Whatever can be read can be sent. Without a known length it goes in chunks.");
+    tour.chapter(13, "Upload", "Whatever can be read can be sent. Without a known length it goes in chunks.");
     let (url, client) = (tour.url("/upload"), tour.client()?);
     let source = pattern_reader(4 * MIB);
-    // show 8
+    // show 13
     let body = Body::reader(source); // a File, a pipe, a decoder: any std::io::Read
     let response = client.request("PUT", url).body(body).send()?;
-    let report: Value = serde_json::from_reader(response)?;
+    let report: Value = response.json()?;
     // end
     let digest = sha256_hex(pattern_reader(4 * MIB))?;
     assert_eq!(report.get("bytes"), Some(&Value::from(4 * MIB)));
@@ -240,143 +377,4 @@ fn upload(tour: &Tour) -> Result {
     tour.fact("received", format!("{} bytes", 4 * MIB));
     tour.fact("sha256", format!("{digest}, on both sides"));
     Ok(())
-}
-
-/// The site, and the ways to talk about it.
-struct Tour {
-    site: Site,
-    base: String,
-    color: bool,
-}
-
-impl Tour {
-    /// The defaults, and trust in the authority that signed the site's certificate.
-    fn config(&self) -> Result<ClientConfig> {
-        let mut config = ClientConfig::default();
-        config.tls.roots.add_pem(self.site.ca_pem().as_bytes())?;
-        Ok(config)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
-    }
-
-    fn client(&self) -> Result<Client> {
-        Ok(Client::with_config(self.config()?)?)
-    }
-
-    fn chapter(&self, number: u32, title: &str, about: &str) {
-        self.line(&format!("\n{}", self.styled(BOLD, &format!("{number}  {title}"))));
-        self.step(&number.to_string(), about);
-    }
-
-    /// Says what comes and shows the lines of this file that do it: those between `// show NAME` and `// end`.
-    fn step(&self, name: &str, about: &str) {
-        for line in wrapped(about, WIDTH) {
-            self.line(&format!("   {line}"));
-        }
-        let start = format!("    // show {name}");
-        let lines = include_str!("tour.rs").lines().skip_while(|line| *line != start).skip(1);
-        let lines: Vec<&str> = lines.take_while(|line| *line != "    // end").collect();
-        assert!(!lines.is_empty(), "nothing to show for {name}");
-        self.line("");
-        for line in lines {
-            let code = self.styled(CODE, line.strip_prefix("    ").unwrap_or(line));
-            self.line(&format!("   {} {code}", self.styled(DIM, "|")));
-        }
-        self.line("");
-    }
-
-    /// Shows what came back, under a label; what is long goes on below its beginning.
-    fn fact(&self, label: &str, value: impl Display) {
-        let mut label = label;
-        for line in wrapped(&value.to_string(), WIDTH - LABEL) {
-            self.line(&format!("   {} {line}", self.styled(DIM, &format!("{label:<LABEL$}"))));
-            label = "";
-        }
-    }
-
-    fn styled(&self, style: &str, text: &str) -> String {
-        if self.color { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn line(&self, text: &str) {
-        // A reader who has seen enough (`| head`) is no failure.
-        let _ = writeln!(io::stdout(), "{}", text.trim_end_matches(' '));
-    }
-}
-
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const CODE: &str = "36";
-/// Columns of a paragraph, and of the labels in front of what came back.
-const WIDTH: usize = 96;
-const LABEL: usize = 14;
-
-/// Color is for people at a terminal who did not decline it (<https://no-color.org>).
-fn wants_color() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Breaks a text at spaces into lines of at most `width` characters, where its words allow it.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    Some(text.split_once(start)?.1.split_once(end)?.0)
-}
-
-/// Listens for one request, answers 204 to it as soon as it ends in `last`, and gives back what came, byte by byte.
-fn witness(last: &'static str) -> Result<(String, JoinHandle<io::Result<String>>)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let url = format!("http://{}/", listener.local_addr()?);
-    let thread = thread::spawn(move || {
-        let (mut stream, _) = listener.accept()?;
-        let mut seen = Vec::new();
-        while !seen.ends_with(last.as_bytes()) {
-            let mut byte = [0];
-            stream.read_exact(&mut byte)?;
-            seen.extend(byte);
-        }
-        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
-        String::from_utf8(seen).map_err(io::Error::other)
-    });
-    Ok((url, thread))
-}
-
-/// Takes content, keeps none of it, and measures it.
-#[derive(Default)]
-struct Meter {
-    hash: Sha256,
-    bytes: u64,
-    largest: usize,
-}
-
-impl Write for Meter {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.hash.update(piece);
-        self.bytes += piece.len() as u64;
-        self.largest = self.largest.max(piece.len());
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the steps one after the other, and what is left to do when one fails.
 
 mod budget;
+mod examples;
 mod steps;
 
 use std::time::{Duration, Instant};

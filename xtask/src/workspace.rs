@@ -22,6 +22,15 @@ pub(crate) struct Package {
     /// Declared features but `default`.
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) examples: Vec<Example>,
+}
+
+/// One program that `cargo run --example` runs.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) name: String,
+    /// The features without which it is not built.
+    pub(crate) features: Vec<String>,
 }
 
 /// One line of a dependency table.
@@ -99,6 +108,7 @@ fn read_package(package: &Value, root: &Path) -> Package {
             .cloned()
             .collect(),
         dependencies: list(package, "dependencies").map(read_dependency).collect(),
+        examples: list(package, "targets").filter_map(read_example).collect(),
     }
 }
 
@@ -108,6 +118,12 @@ fn read_dependency(dependency: &Value) -> Dependency {
         dev: dependency.get("kind").and_then(Value::as_str) == Some("dev"),
         local: dependency.get("path").is_some_and(Value::is_string),
     }
+}
+
+fn read_example(target: &Value) -> Option<Example> {
+    let is_example = list(target, "kind").any(|kind| kind == "example");
+    let features = list(target, "required-features").filter_map(Value::as_str).map(str::to_owned);
+    is_example.then(|| Example { name: text(target, "name"), features: features.collect() })
 }
 
 fn text(value: &Value, key: &str) -> String {

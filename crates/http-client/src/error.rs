@@ -63,6 +63,11 @@ impl Progress {
 }
 
 /// Sorts errors by what a caller can do about them.
+///
+/// # From Python
+/// What the exceptions of `http.client` and its neighbours are here:
+///
+#[doc = include_str!("error/from_python.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -5,8 +5,8 @@
 //! * [`Client`] sends requests anywhere and keeps connections: `client.get(url).send()?.text()?`.
 //! * [`Connection`] is one connection in your hands: send now, receive later, choose every field line.
 //!
-//! Both are blocking and start no thread. Time-outs are on by default and tell the phase in which they passed
-//! ([`Error::phase`]); any status is data, not an error; a truncated body is always an error.
+//! Both are blocking and start no thread, but for a [`Batch`] while it runs. Time-outs are on by default and tell the phase
+//! in which they passed ([`Error::phase`]); any status is data, not an error; a truncated body is always an error.
 //!
 //! | layer | crate | what it is for |
 //! |---|---|---|
@@ -19,9 +19,8 @@
 //!
 //! * `gzip` (default): content in gzip and deflate is asked for and decoded; `brotli` and `zstd` do so for br and zstd.
 //! * `charset` (default): [`Response::text`] reads other charsets than UTF-8.
-//! * `json` (default): `Response::json`.
 //! * `cookies` (default): a jar on [`ClientConfig`].
-//! * `json` (default): values of serde as content, [`RequestBuilder::json`].
+//! * `json` (default): values of serde as content, `RequestBuilder::json` and `Response::json`.
 //! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
 //! * `multipart`: forms with files, `Multipart`.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.

@@ -9,7 +9,8 @@
 //! | `/logout` | ends the session, 303 to `/` |
 //! | `/redirect/{n}` | `n` times 302, then `/` |
 //! | `/moved`, `/see-other` | 301, 303 to `/` |
-//! | `/flaky?fail=2&key=a` | 503 with `Retry-After: 0` for the first `fail` requests with this `key`, then 200 |
+//! | `/watch.txt` | 39,000 bytes of text in gzip, whatever was asked for |
+//! | `/flaky?fail=2&key=a` | 503 with `Retry-After: 0` for the first `fail` requests with this `key`, then 200; `status=500` for another status without the field |
 //! | `/slow?ms=200` | answers after a pause (10 s at most) |
 //! | `/drip?bytes=10&ms=20` | the [`pattern`], one byte after each pause |
 //! | `/download/{bytes}` | the [`pattern`] with Content-Length (1 GiB at most) |

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::budget;
+use super::{budget, examples};
 use crate::workspace::{Workspace, in_path};
 use crate::{bench, tidy};
 
@@ -30,11 +30,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "tests", about: "unit and integration tests", run: tests },
     Step { name: "doctests", about: "the examples in the documentation", run: doctests },
     Step { name: "docs", about: "the documentation builds, all links lead somewhere", run: docs },
-    Step {
-        name: "examples",
-        about: "all examples build, those that need nothing from outside run",
-        run: examples,
-    },
+    Step { name: "examples", about: "each example builds, runs and ends well", run: examples::run },
     Step { name: "syscalls", about: "system calls of one exchange, counted by strace", run: syscalls },
     BENCH,
     Step { name: "crates", about: "how many crates of others the client brings along", run: budget::run },
@@ -163,22 +159,6 @@ fn docs(workspace: &Workspace) -> Verdict {
     finish(command, &format!("RUSTDOCFLAGS='-D warnings' cargo {}", line.join(" ")))
 }
 
-fn examples(workspace: &Workspace) -> Verdict {
-    all(
-        workspace,
-        [
-            &["build", "-p", "examples", "--examples"][..],
-            &["run", "--quiet", "-p", "examples", "--example", "tour"],
-            &["run", "--quiet", "-p", "examples", "--example", "wire_only"],
-            &["run", "--quiet", "-p", "examples", "--example", "cookie_jar"],
-            &["run", "--quiet", "-p", "examples", "--example", "conn_only"],
-            &["run", "--quiet", "-p", "examples", "--example", "unix_socket"],
-            &["run", "--quiet", "-p", "examples", "--example", "retry_anything"],
-            &["run", "--quiet", "-p", "examples", "--example", "breaker"],
-        ],
-    )
-}
-
 fn syscalls(workspace: &Workspace) -> Verdict {
     if !in_path("strace") {
         return Verdict::Skipped("strace is missing, install with: apt-get install strace".to_owned());
@@ -211,7 +191,7 @@ fn all<'l>(workspace: &Workspace, lines: impl IntoIterator<Item = &'l [&'l str]>
     Verdict::Passed
 }
 
-fn cargo(workspace: &Workspace, line: &[&str]) -> Verdict {
+pub(super) fn cargo(workspace: &Workspace, line: &[&str]) -> Verdict {
     let mut command = workspace.cargo();
     command.args(line);
     finish(command, &format!("cargo {}", line.join(" ")))

@@ -1,4 +1,4 @@
-//! README, ARCHITECTURE and CHANGELOG, held against the tree.
+//! README, ARCHITECTURE, CHANGELOG and the guide from Python, held against the tree.
 
 use super::Finding;
 use super::allowed::PUBLISHED;
@@ -11,7 +11,7 @@ const STALE: &str = "a document that leads nowhere is worse than none";
 /// Reports documents that are missing or name what is not there.
 pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for document in ["README.md", "ARCHITECTURE.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "docs/from-python.md"] {
         let Some(text) = workspace.read(document) else {
             findings.push(Finding::new(document, 1, "is missing", "it is where a stranger begins"));
             continue;

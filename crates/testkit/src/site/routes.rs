@@ -4,7 +4,7 @@ use super::bodies::{DripBody, PatternBody, read_all};
 use super::{content, pages, session};
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -34,6 +34,7 @@ pub(super) fn router() -> Router {
     Router::new()
         .route("/", get(|| async { pages::home() }))
         .route("/data.json", get(|| async { Json(pages::data()) }))
+        .route("/watch.txt", get(watch))
         .route("/redirect/{hops}", any(redirect))
         .route("/moved", any(|| async { (StatusCode::MOVED_PERMANENTLY, [(LOCATION, "/")]) }))
         .route("/see-other", any(|| async { (StatusCode::SEE_OTHER, [(LOCATION, "/")]) }))
@@ -53,6 +54,10 @@ pub(super) fn router() -> Router {
         .merge(session::router())
 }
 
+async fn watch() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/plain"), (CONTENT_ENCODING, "gzip")], pages::WATCH)
+}
+
 async fn redirect(Path(hops): Path<u32>) -> Response {
     let to = match hops {
         0 => return pages::home().into_response(),
@@ -64,13 +69,18 @@ async fn redirect(Path(hops): Path<u32>) -> Response {
 
 async fn flaky(State(failures): State<Failures>, Query(params): Params) -> Result<Response, Refusal> {
     let wanted = number(&params, "fail", 2)?;
+    let code = number(&params, "status", 0)?;
+    let code = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
     let key = params.get("key").cloned().unwrap_or_default();
     let mut counts = failures.0.lock().unwrap_or_else(PoisonError::into_inner);
     let failed = counts.entry(key).or_default();
     if *failed < wanted {
         *failed += 1;
         let text = format!("failure {failed} of {wanted}\n");
-        return Ok((StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "0")], text).into_response());
+        return Ok(match code {
+            None => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "0")], text).into_response(),
+            Some(code) => (code, text).into_response(),
+        });
     }
     Ok(format!("well again after {failed} failures\n").into_response())
 }

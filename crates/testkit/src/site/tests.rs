@@ -63,6 +63,9 @@ fn pages_and_statuses_are_what_the_table_says() {
     check(&site, "/flaky?key=b&fail=1", 503, "failure 1 of 1");
     check(&site, "/flaky?key=a&fail=1", 200, "well again");
     check(&site, "/flaky?fail=often", 400, "not a number");
+    check(&site, "/flaky?key=c&fail=1&status=502", 502, "failure 1 of 1");
+    check(&site, "/flaky?key=c&fail=1&status=502", 200, "well again");
+    check(&site, "/watch.txt", 200, "content-encoding: gzip\r\n");
     check(&site, "/slow?ms=1", 200, "waited 1 ms");
     check(&site, "/status/418", 418, "418");
     check(&site, "/status/304", 304, "\r\n\r\n");
