@@ -12,6 +12,7 @@ use std::io::Read;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use http_client::conn::Proxy;
 use http_client::resilience::{Backoff, Jitter};
 use http_client::url::form_urlencoded;
 use http_client::{
@@ -19,6 +20,7 @@ use http_client::{
     Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode,
 };
 use serde_json::{Value, json};
+use testkit::connect_proxy::ConnectProxy;
 use testkit::peer::{Script, ScriptedListener};
 use testkit::site::{Site, sha256_hex};
 
@@ -121,6 +123,19 @@ fn a_request_line_by_line() -> Done {
 
 #[test]
 fn a_tunnel() -> Done {
+    let (site, proxy) = (Site::start(), ConnectProxy::start());
+    let (host, proxy_host) = (site.https_url().replace("https://", ""), proxy.addr().to_string());
+    let mut config = ClientConfig::default();
+    config.tls.roots.add_pem(site.ca_pem().as_bytes())?;
+    let proxy = format!("http://{proxy_host}").parse::<Proxy>()?.with_credentials("ida", "lantern")?;
+    let mut conn = Connection::through(&proxy, &Origin::https(&host)?, config)?;
+    conn.request("GET", "/")?;
+    assert!(conn.response()?.text()?.contains("<title>"));
+    Ok(())
+}
+
+#[test]
+fn a_bare_tunnel() -> Done {
     let asked = "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n";
     let proxy =
         ScriptedListener::start(vec![Script::new().expect(asked).reply("HTTP/1.1 200 \r\n\r\nhello")]);
