@@ -1,7 +1,7 @@
 //! The client against Python's httpbin under gunicorn and waitress. Both must be installed: `cargo xtask interop`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code fails loudly")]
 
-use std::io::{BufRead, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::time::{Duration, Instant};
 
 use http_client::{
