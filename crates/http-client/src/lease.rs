@@ -117,7 +117,7 @@ impl Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        // DESIGN §6: drained if all of it is here, else closed; dropping never waits.
+        // Drained if all of it is here, else closed: dropping never waits.
         self.link.drain_buffered();
         self.give_back();
         drop(self.link.detach());

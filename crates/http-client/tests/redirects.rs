@@ -3,20 +3,15 @@
 
 mod common;
 
-use common::{ok, stage};
+use common::{ok, redirect, stage};
 use http_client::{Body, ErrorKind, Jar, RedirectPolicy, RefusedRedirect};
 use testkit::peer::Script;
-
-/// A redirect without content.
-fn to(status: u16, location: &str) -> String {
-    format!("HTTP/1.1 {status} \r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
-}
 
 #[test]
 fn a_redirect_within_an_origin_uses_the_same_connection() {
     let stage = stage([Script::new()
         .expect("GET /old HTTP/1.1\r\nHost: a\r\nAuthorization: s3cret\r\n\r\n")
-        .reply(to(301, "/new#part"))
+        .reply(redirect(301, "/new#part"))
         .expect("GET /new HTTP/1.1\r\nHost: a\r\nAuthorization: s3cret\r\n\r\n")
         .reply(ok("here"))]);
     let client = stage.client();
@@ -33,12 +28,12 @@ fn t4_what_was_stripped_stays_stripped() {
     let own = "GET /1 HTTP/1.1\r\nHost: a\r\nAuthorization: s3cret\r\nX-Api-Key: k\r\nAccept: x\r\n\r\n";
     let bare = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: x\r\n\r\n");
     let stage = stage([
-        Script::new().expect(own).reply(to(302, "http://b/2")).expect(bare("/4", "a")).reply(ok("end")),
+        Script::new().expect(own).reply(redirect(302, "http://b/2")).expect(bare("/4", "a")).reply(ok("end")),
         Script::new()
             .expect(bare("/2", "b"))
-            .reply(to(302, "/3"))
+            .reply(redirect(302, "/3"))
             .expect(bare("/3", "b"))
-            .reply(to(302, "http://a/4")),
+            .reply(redirect(302, "http://a/4")),
     ]);
     let client = stage.client();
     let request = client.get("http://a/1").header("Authorization", "s3cret").header("X-Api-Key", "k");
@@ -56,7 +51,7 @@ fn cookies_of_a_redirect_are_stored_and_sent_where_they_belong() {
             .expect("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nuser")
             .reply(set)
             .expect("GET /in HTTP/1.1\r\nHost: a\r\nCookie: id=7\r\n\r\n")
-            .reply(to(302, "http://b/out")),
+            .reply(redirect(302, "http://b/out")),
         Script::new().expect("GET /out HTTP/1.1\r\nHost: b\r\n\r\n").reply(ok("out")),
     ]);
     stage.config.cookies = Some(Jar::new());
@@ -73,7 +68,7 @@ fn content_goes_along_as_the_status_says() {
     ] {
         let first = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: t\r\nContent-Length: 4\r\n\r\ndata";
         let stage =
-            stage([Script::new().expect(first).reply(to(status, "/b")).expect(second).reply(ok("ok"))]);
+            stage([Script::new().expect(first).reply(redirect(status, "/b")).expect(second).reply(ok("ok"))]);
         let client = stage.client();
         let request = client.post("http://a/").header("Content-Type", "t").body("data");
         assert_eq!(request.send().unwrap().status().as_u16(), 200, "{status}");
@@ -84,7 +79,8 @@ fn content_goes_along_as_the_status_says() {
 #[test]
 fn content_that_is_gone_leaves_the_redirect_to_the_caller() {
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let stage = stage([Script::new().expect(head).expect("4\r\ndata\r\n0\r\n\r\n").reply(to(307, "/b"))]);
+    let stage =
+        stage([Script::new().expect(head).expect("4\r\ndata\r\n0\r\n\r\n").reply(redirect(307, "/b"))]);
     let client = stage.client();
     let response = client.post("http://a/").body(Body::reader(&b"data"[..])).send().unwrap();
     assert_eq!((response.status().as_u16(), response.history().len()), (307, 0));
@@ -93,7 +89,7 @@ fn content_that_is_gone_leaves_the_redirect_to_the_caller() {
 
 #[test]
 fn t22_a_loop_ends_at_the_limit_with_the_last_head() {
-    let scripts = (0..4).fold(Script::new(), |script, _| script.expect_head().reply(to(302, "/again")));
+    let scripts = (0..4).fold(Script::new(), |script, _| script.expect_head().reply(redirect(302, "/again")));
     let mut stage = stage([scripts]);
     stage.config.redirect = RedirectPolicy::limited(3);
     let client = stage.client();
@@ -108,7 +104,7 @@ fn t22_a_loop_ends_at_the_limit_with_the_last_head() {
 
 #[test]
 fn redirects_are_off_where_they_are_off() {
-    let script = || Script::new().expect_head().reply(to(302, "/b"));
+    let script = || Script::new().expect_head().reply(redirect(302, "/b"));
     let mut stage = stage([script(), script().expect_head().reply(ok("b"))]);
     let mut request = http_client::Request::new("GET", "http://a/").unwrap();
     request.redirect = Some(RedirectPolicy::none());

@@ -7,16 +7,11 @@ mod common;
 use std::error::Error as _;
 use std::time::Duration;
 
-use common::{get, ok, stage};
+use common::{get, ok, redirect, stage};
 use http_client::conn::{AddressPolicy, ConnectError};
 use http_client::wire::{self, ParseError};
 use http_client::{Client, ClientConfig, Error, ErrorKind, Jar, RefusedRedirect};
 use testkit::peer::Script;
-
-/// A redirect without content.
-fn to(location: &str) -> String {
-    format!("HTTP/1.1 302 \r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
-}
 
 /// Sends a GET for `/` to `http://a` whose only response is `response`.
 fn answered(response: &str) -> Result<http_client::Response<'static>, Error> {
@@ -37,7 +32,7 @@ fn t1_t2_credentials_reach_no_other_host_port_or_scheme() {
     {
         let bare = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Own: kept\r\n\r\n");
         let stage = stage([
-            Script::new().expect_head().reply(to(location)),
+            Script::new().expect_head().reply(redirect(302, location)),
             Script::new().expect(bare).reply(ok("")),
         ]);
         let client = stage.client();
@@ -72,7 +67,7 @@ fn t3_cookies_given_by_hand_stay_and_those_of_the_jar_are_chosen_anew() {
 #[test]
 fn t7_no_field_tells_where_a_redirect_came_from() {
     let stage = stage([
-        Script::new().expect_head().reply(to("http://b/")),
+        Script::new().expect_head().reply(redirect(302, "http://b/")),
         Script::new().expect("GET / HTTP/1.1\r\nHost: b\r\n\r\n").reply(ok("")),
     ]);
     stage.client().get("http://ann:s3cret@a/?token=s3cret").send().unwrap();
@@ -120,7 +115,7 @@ fn t19_an_announced_length_reserves_nothing() {
 #[test]
 fn t23_no_redirect_leads_to_another_scheme_or_to_a_forbidden_address() {
     for location in ["file:///etc/passwd", "gopher://a/", "ftp://a/", "javascript:0", "data:,x"] {
-        let error = answered(&to(location)).unwrap_err();
+        let error = answered(&redirect(302, location)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Redirect, "{location}");
         let refused = error.redirect().unwrap();
         assert!(matches!(refused.reason, RefusedRedirect::Scheme), "{location}: {error}");
@@ -147,7 +142,7 @@ fn t26_cookies_belong_to_the_host_of_the_url_whatever_the_field_says() {
             .expect("GET / HTTP/1.1\r\nHost: b\r\n\r\n")
             .reply(set)
             .expect("GET / HTTP/1.1\r\nHost: a\r\nCookie: id=7\r\n\r\n")
-            .reply(to("http://b/")),
+            .reply(redirect(302, "http://b/")),
         Script::new().expect("GET / HTTP/1.1\r\nHost: b\r\n\r\n").reply(ok("")),
     ]);
     stage.config.cookies = Some(Jar::new());
@@ -160,7 +155,7 @@ fn t26_cookies_belong_to_the_host_of_the_url_whatever_the_field_says() {
 #[test]
 fn t26_a_host_given_by_hand_does_not_follow_a_redirect_elsewhere() {
     let stage = stage([
-        Script::new().expect("GET / HTTP/1.1\r\nHost: inside\r\n\r\n").reply(to("http://b/")),
+        Script::new().expect("GET / HTTP/1.1\r\nHost: inside\r\n\r\n").reply(redirect(302, "http://b/")),
         Script::new().expect("GET / HTTP/1.1\r\nHost: b\r\n\r\n").reply(ok("")),
     ]);
     stage.client().get("http://a/").header("Host", "inside").send().unwrap();

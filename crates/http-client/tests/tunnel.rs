@@ -4,18 +4,17 @@
 mod common;
 
 use std::error::Error as _;
-use std::io::{Read, Write};
-use std::sync::{Arc, Mutex};
+use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Stage, get, ok, stage};
+use common::{Paper, Stage, get, ok, redirect, stage};
 use http_client::conn::{
     AddressPolicy, ConnectError, Connector, ConnectorConfig, DialTo, Dialer, Proxy, ProxyKind, Route,
 };
 use http_client::wire::{ParseError, RequestError};
 use http_client::{
     Client, ClientConfig, Connection, Error, ErrorKind, Headers, Limit, Origin, Phase, Tunnel, TunnelError,
-    Wiretap,
 };
 use testkit::connect_proxy::ConnectProxy;
 use testkit::peer::Script;
@@ -84,7 +83,7 @@ fn the_proxy_is_asked_by_the_letter_and_requests_run_inside() {
 #[test]
 fn t5_credentials_of_a_proxy_reach_that_proxy_alone() {
     let basic = "X-Own: kept\r\nProxy-Authorization: Basic YW5uOnMzY3JldA==\r\n";
-    let moved = "HTTP/1.1 302 \r\nLocation: http://b/\r\nContent-Length: 0\r\n\r\n";
+    let moved = redirect(302, "http://b/");
     let inside = |host: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let stage = stage([
         Script::new().expect(connect("a:80", basic)).reply(ESTABLISHED).expect(inside("a")).reply(moved),
@@ -271,27 +270,12 @@ fn without_a_layer_that_speaks_http_the_proxy_is_not_passed_by() {
     );
 }
 
-/// Keeps what was written.
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Paper {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn https_goes_through_a_real_proxy_which_sees_the_host_alone() {
     let (site, proxy) = (Site::start(), ConnectProxy::start());
     let (paper, mut config) = (Paper::default(), ClientConfig::default());
     config.tls.roots.add_pem(site.ca_pem().as_bytes()).unwrap();
-    config.wiretap = Some(Wiretap::to(paper.clone()));
+    config.wiretap = Some(paper.tap());
     let address = proxy.addr();
     config.routes = Some(Arc::new(move |origin| {
         let proxy = Proxy::new(ProxyKind::Http, "127.0.0.1", address.port()).unwrap();
@@ -309,7 +293,7 @@ fn https_goes_through_a_real_proxy_which_sees_the_host_alone() {
     let target = site.https_url().replace("https://", "");
     let expected = connect(&target, "Proxy-Authorization: Basic YW5uOnMzY3JldA==\r\n");
     assert_eq!(heads, [expected], "one tunnel carries both requests");
-    let shown = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let shown = paper.take();
     assert!(shown.contains(&format!("> CONNECT {target} HTTP/1.1\n")), "{shown}");
     assert!(shown.contains("> Proxy-Authorization: [redacted]\n") && !shown.contains("s3cret"), "{shown}");
 

@@ -4,37 +4,10 @@
 mod common;
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 
-use common::{get, ok, stage};
+use common::{Paper, get, ok, stage};
 use http_client::{Client, Connection, Jar, Origin, Wiretap};
 use testkit::peer::{Script, ScriptedListener};
-
-/// Keeps what was written.
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Paper {
-    fn tap(&self) -> Wiretap {
-        Wiretap::to(self.clone())
-    }
-
-    /// Returns what was written since the last time.
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl Write for Paper {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A writer that always fails.
 struct Broken;

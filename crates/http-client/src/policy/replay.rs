@@ -37,7 +37,7 @@ pub(crate) enum NoReplay {
     ContentConsumed,
 }
 
-/// Decides by DESIGN's rule: once, on a reused connection without a byte of response, if repeating is harmless or not
+/// Decides: once, on a reused connection without a byte of response, if repeating is harmless or not
 /// one byte was written.
 pub(crate) fn replay(lost: Lost, idempotent: bool, replayable: bool, replayed: bool) -> Result<(), NoReplay> {
     if !lost.reused {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use conn::{ConnectError, Limit, Phase, SocksError, TlsError};
 use resilience::{Failure, FailureClass, Outcome, ReplaySafety, Verdict};
-use wire::{Headers, Method, StatusCode};
+use wire::{Headers, Method, ParseError, StatusCode};
 
 use super::replay::{Lost, is_idempotent};
 use crate::error::{Error, ErrorKind, TunnelError};
@@ -100,6 +100,7 @@ pub(crate) fn of_error(error: &Error, lost: Option<Lost>, of: Of) -> Verdict {
 
 fn of_connect(error: &ConnectError) -> (FailureClass, Outcome) {
     use FailureClass::{NotApplied, Permanent};
+    use ParseError::{NoResponse, TruncatedHead};
 
     match error {
         // getaddrinfo's reasons are text only: a name that does not exist looks like a server that is down.
@@ -120,7 +121,9 @@ fn of_connect(error: &ConnectError) -> (FailureClass, Outcome) {
         | ConnectError::Proxy { source: SocksError::Io { .. }, .. } => (NotApplied, Outcome::FAILURE),
         // The proxy did not reach the target, or is overloaded itself.
         ConnectError::Tunnel { source, .. } => match source.downcast_ref() {
-            Some(TunnelError::Io(_)) => (NotApplied, Outcome::FAILURE),
+            Some(TunnelError::Io(_) | TunnelError::Invalid(NoResponse | TruncatedHead { .. })) => {
+                (NotApplied, Outcome::FAILURE)
+            }
             Some(TunnelError::Refused(refused)) if refused.head.status.is_server_error() => {
                 (NotApplied, Outcome::FAILURE)
             }

@@ -1,8 +1,9 @@
 use conn::{Deadline, FailedAddress};
 use resilience::Pushback;
-use wire::ParseError;
+use wire::ResponseHead;
 
 use super::*;
+use crate::error::StatusError;
 
 const GET: Of = Of { is_idempotent: true, is_replayable: true, repeats_throttled: false };
 const POST: Of = Of { is_idempotent: false, is_replayable: true, repeats_throttled: false };
@@ -144,6 +145,15 @@ fn every_error_has_its_class_and_its_outcome() {
     let broken = Outcome::FAILURE;
     let (reused, fresh) = (Some(Lost::new(true, 9, 0)), Some(Lost::new(false, 9, 0)));
     let tls = |source| Error::from(ConnectError::Tls { host: "a".into(), source });
+    let tunnel = |source: TunnelError| {
+        let (proxy, target) = ("http://p:1".into(), "a:80".into());
+        Error::from(ConnectError::Tunnel { proxy, target, source: Box::new(source) })
+    };
+    let refused = |status: u16| {
+        let mut head = ResponseHead::default();
+        head.status = StatusCode::from_u16(status).unwrap();
+        TunnelError::Refused(Box::new(StatusError { head, content: Vec::new(), is_cut: false }))
+    };
     for (error, lost, class, outcome) in [
         (Error::new(ErrorKind::InvalidRequest, "x"), None, Permanent, Outcome::Ignored),
         (Error::new(ErrorKind::Content, "x"), fresh, Permanent, Outcome::Ignored),
@@ -165,6 +175,12 @@ fn every_error_has_its_class_and_its_outcome() {
         ),
         (tls(TlsError::PeerClosed { source: None }), None, NotApplied, broken),
         (tls(TlsError::UnknownIssuer), None, Permanent, Outcome::Ignored),
+        (tunnel(refused(502)), None, NotApplied, broken),
+        (tunnel(refused(407)), None, Permanent, Outcome::Ignored),
+        (tunnel(TunnelError::Io(io::ErrorKind::ConnectionReset.into())), None, NotApplied, broken),
+        (tunnel(ParseError::NoResponse.into()), None, NotApplied, broken),
+        (tunnel(ParseError::BareLf.into()), None, Permanent, Outcome::Ignored),
+        (tunnel(TunnelError::Zone), None, Permanent, Outcome::Ignored),
         (timeout(Limit::Connect, Phase::Connect), None, NotApplied, broken),
         (timeout(Limit::Connect, Phase::Tls), None, NotApplied, broken),
         (timeout(Limit::Connect, Phase::Pool), None, Permanent, Outcome::Ignored),
