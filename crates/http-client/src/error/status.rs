@@ -30,10 +30,11 @@ impl StatusError {
     /// Reads the content as JSON, such as the problem details of RFC 9457.
     ///
     /// # Errors
-    /// The content is no JSON of that type, or was cut.
+    /// The content is no JSON of that type, or was cut: [`Error::json`](super::Error::json).
     #[cfg(feature = "json")]
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, super::Error> {
         serde_json::from_slice(text::without_bom(&self.content))
+            .map_err(|error| super::JsonError::new(error, &self.content).into())
     }
 }
 
