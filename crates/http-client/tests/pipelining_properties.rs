@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io::Read;
 use std::mem;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Model {
 }
 
 fn is_misuse(error: &Error) -> bool {
-    error.source().is_some_and(|source| source.is::<Misuse>())
+    error.source().is_some_and(<dyn StdError>::is::<Misuse>)
 }
 
 fn id_of(field: &str) -> (usize, usize) {
