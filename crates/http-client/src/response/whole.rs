@@ -20,6 +20,10 @@ impl<'c> Response<'c> {
     }
 
     fn rest(&mut self) -> Result<Vec<u8>, Error> {
+        // Said in advance, before any of it is read.
+        if !self.is_decoded() && self.content_length().is_some_and(|length| length > self.buffered) {
+            return Err(self.too_large());
+        }
         let mut bytes = Vec::new();
         loop {
             let len = self.fill()?;
