@@ -187,7 +187,7 @@ impl<'c> Batch<'c> {
             let left = deadline
                 .remaining(config.clock.now())
                 .map_err(|passed| Error::transport(passed.into()).for_request(label()))?;
-            let timeouts = request.timeouts.get_or_insert(config.timeouts);
+            let timeouts = request.own_timeouts(config);
             timeouts.total = [timeouts.total, left].into_iter().flatten().min();
         }
         self.client.send(request)

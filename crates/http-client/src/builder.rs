@@ -1,5 +1,6 @@
 //! A request in the making.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use conn::{CancelToken, Timeouts};
@@ -8,7 +9,7 @@ use wire::ResponseHead;
 
 use crate::body::Body;
 use crate::client::Client;
-use crate::config::RedirectPolicy;
+use crate::config::{ClientConfig, RedirectPolicy};
 use crate::error::Error;
 #[cfg(feature = "json")]
 use crate::error::ErrorKind;
@@ -139,9 +140,8 @@ impl RequestBuilder {
 
     /// Bounds the whole call, to the end of the response's content.
     pub fn timeout(self, total: Duration) -> Self {
-        let timeouts = self.client.config().timeouts;
-        self.with(|request| {
-            request.timeouts.get_or_insert(timeouts).total = Some(total);
+        self.with_client(|request, client| {
+            request.own_timeouts(client.config()).total = Some(total);
             Ok(())
         })
     }
@@ -201,6 +201,33 @@ impl RequestBuilder {
         })
     }
 
+    /// Changes the client's settings for this call alone: limits, timeouts, default fields, routes, decoding, who is shown
+    /// the wire, and the rest of [`ClientConfig`].
+    ///
+    /// ```no_run
+    /// use http_client::Jar;
+    ///
+    /// let client = http_client::Client::new();
+    /// let response = client.get("https://example.com/large").configure(|config| {
+    ///     config.limits.buffered = 1 << 30;
+    ///     config.cookies = Some(Jar::new());
+    /// });
+    /// println!("{}", response.send()?.text()?.len());
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    ///
+    /// What all calls of the client share stays as it is: `pool`, `tcp`, `tls`, `resolver`, `address_policy`, `connect` and
+    /// `tunnel_headers`, which make its connections ([`routes`](ClientConfig::routes) can lead a call elsewhere, by other TLS
+    /// settings too), `clock` and `seed`, and what is remembered of hosts: `policies`, `retry_budget`, `breaker`, though no
+    /// breaker stands in the way of a call without one. A `base_url` comes too late, and what a call sets by itself, as
+    /// [`timeout`](Self::timeout) does, goes first, whatever the order.
+    pub fn configure(self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+        self.with_client(|request, client| {
+            change(Arc::make_mut(request.config.get_or_insert_with(|| client.shared_config())));
+            Ok(())
+        })
+    }
+
     /// Ends the call early when the token is cancelled, from any thread, up to the last byte of the response.
     pub fn cancelled_by(self, token: &CancelToken) -> Self {
         self.with(|request| {
@@ -225,9 +252,13 @@ impl RequestBuilder {
         self.request
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
+    fn with(self, change: impl FnOnce(&mut Request) -> Result<(), Error>) -> Self {
+        self.with_client(|request, _| change(request))
+    }
+
+    fn with_client(mut self, change: impl FnOnce(&mut Request, &Client) -> Result<(), Error>) -> Self {
         if let Ok(request) = &mut self.request
-            && let Err(error) = change(request)
+            && let Err(error) = change(request, &self.client)
         {
             self.request = Err(error);
         }

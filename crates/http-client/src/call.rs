@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use conn::{Cancelled, Origin, Route};
+use conn::{Cancelled, Deadline, Limit, Origin, Phase, Route};
 use resilience::{Drive, GiveUp, Operation, ReplaySafety, Stack};
 use wire::{Exchange, Headers, RequestHead, ResponseHead, StatusCode};
 
@@ -119,7 +119,8 @@ pub struct Attempt {
 }
 
 impl Call {
-    /// Begins a call without memory of hosts: nothing is retried, and no breaker is asked.
+    /// Begins a call without memory of hosts: nothing is retried, and no breaker is asked. Settings of the
+    /// [request's own](Request::config) go before `config`.
     ///
     /// # Errors
     /// The URL has no origin that can be connected to, or user-info that no `Authorization` can hold.
@@ -127,6 +128,7 @@ impl Call {
         let origin = auth::take_user_info(&mut request.url, &mut request.headers)
             .and_then(|()| prepare::origin(&request.url))
             .map_err(|error| error.for_request(prepare::label_url(request.method.as_str(), &request.url)))?;
+        let config = request.config.take().unwrap_or(config);
         let route = config.route(origin);
         Ok(Self {
             request,
@@ -157,12 +159,11 @@ impl Call {
 
     /// Begins anew with the policies of the present host.
     fn enter_host(&mut self, now: Instant) {
-        let state = self.hosts.as_ref().and_then(|hosts| hosts.state(&self.route, &self.config, now));
-        self.drive = state.map(|state| {
-            let stack = match self.request.retry {
-                Some(own) => state.with_retry(own),
-                None => state.stack(),
-            };
+        let stack = self
+            .hosts
+            .as_ref()
+            .and_then(|hosts| hosts.stack(&self.route, self.request.retry, &self.config, now));
+        self.drive = stack.map(|stack| {
             let mut operation = Operation::new(self.safety());
             operation.deadline = self.timeouts().total.and_then(|total| self.started.checked_add(total));
             Drive::new(stack, operation, now)
@@ -188,8 +189,8 @@ impl Call {
                 self.waiting_since.get_or_insert(now);
                 return Step::Wait { until };
             }
-            Some(resilience::Step::Finished(Err(reason))) => return self.rejected(reason),
-            Some(_) => return self.rejected(GiveUp::Cancelled),
+            Some(resilience::Step::Finished(Err(reason))) => return self.rejected(reason, now),
+            Some(_) => return self.rejected(GiveUp::Cancelled, now),
         }
         if let Some(since) = self.waiting_since.take() {
             self.waited = now.saturating_duration_since(since);
@@ -205,9 +206,13 @@ impl Call {
     }
 
     /// The policies let no attempt pass: what failed before says more, if there was something.
-    fn rejected(&mut self, reason: GiveUp) -> Step {
-        let rejected = || Error::new(ErrorKind::Rejected, reason);
-        let error = self.last_error.take().unwrap_or_else(rejected);
+    fn rejected(&mut self, reason: GiveUp, now: Instant) -> Step {
+        let total = Deadline::after(self.started, self.timeouts().total, Limit::Total).during(Phase::Pool);
+        let refused = || match total.remaining(now) {
+            Err(passed) => Error::transport(passed.into()),
+            Ok(_) => Error::new(ErrorKind::Rejected, reason),
+        };
+        let error = self.last_error.take().unwrap_or_else(refused);
         let error = self.failed(error);
         self.state = State::Failed(error.clone());
         Step::Fail(error)
@@ -296,6 +301,8 @@ impl Call {
     /// Makes the next hop the request.
     fn follow(&mut self, hop: Hop, origin: Origin, head: &ResponseHead, now: Instant) {
         carry_over(&mut self.request.headers, &hop);
+        let stays = prepare::defaults_left_behind(&self.config.headers, &hop);
+        self.request.without.extend(stays.map(str::to_owned));
         if !hop.keeps_content {
             self.request.body = Body::empty();
         }

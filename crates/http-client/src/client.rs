@@ -66,9 +66,9 @@ impl Client {
         let pool =
             connect.map(|connect| ConnectionPool::new(connect, config.pool, Arc::clone(&config.clock)));
         let depot = Arc::new(Depot::new(pool));
-        let rng = config.seed.map_or_else(SharedRng::from_os, SharedRng::seeded);
-        let hosts = Arc::new(Hosts::new(rng));
-        Self { shared: Arc::new(Shared { config: Arc::new(config), depot, hosts }) }
+        let config = Arc::new(config);
+        let hosts = Arc::new(Hosts::new(Arc::clone(&config)));
+        Self { shared: Arc::new(Shared { config, depot, hosts }) }
     }
 
     /// Begins a GET request.
@@ -155,6 +155,10 @@ impl Client {
         &self.shared.config
     }
 
+    pub(crate) fn shared_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.shared.config)
+    }
+
     /// Connects to the origin of `url` ahead of time, until `connections` idle ones are there or the pool's limits allow no
     /// more, and returns how many it made. Waits for all of them, within [`Timeouts::connect`](crate::Timeouts::connect) together.
     ///
@@ -182,7 +186,7 @@ impl Client {
     #[must_use]
     pub fn host(&self, origin: &Origin) -> Option<HostState> {
         let Shared { config, hosts, .. } = &*self.shared;
-        hosts.state(&config.route(origin.clone()), config, config.clock.now())
+        hosts.state(&config.route(origin.clone()), config.clock.now())
     }
 
     /// Closes every idle connection. Those in use come back.

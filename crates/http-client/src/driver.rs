@@ -69,7 +69,7 @@ fn try_once(
     let mut lease = shared.depot.shell();
     let link = lease.link();
     link.prepare(call.method(), route, call.target());
-    link.tap.clone_from(&shared.config.wiretap);
+    link.tap.clone_from(&call.config().wiretap);
     let exchange = call.begin(clock.wall(), &mut link.fields, &mut link.output)?;
 
     let by = deadlines.connect(clock.now());
@@ -88,7 +88,7 @@ fn try_once(
         call.took(timings);
         return Err(Failure { error, lost });
     }
-    let limits = &shared.config.limits;
+    let limits = call.config().limits;
     call.took(link.timings);
     if call.on_response(&link.message.head, link.answered(), clock.now(), clock.wall()) == Verdict::Discard {
         debug!({ http.response.status_code = link.message.head.status.as_u16() }, "the call goes on");
@@ -98,7 +98,7 @@ fn try_once(
         return Ok(None);
     }
     let clock = Arc::clone(&shared.config.clock);
-    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, limits, call.decodes())))
+    Ok(Some(Response::new(Lease::Pooled(lease), *deadlines, clock, &limits, call.decodes())))
 }
 
 impl ClientConfig {

@@ -29,20 +29,16 @@ impl HostState {
         self.0.budget.as_ref()
     }
 
-    pub(crate) fn stack(&self) -> Arc<Stack> {
-        Arc::clone(&self.0)
-    }
-
-    /// The same state under another policy of retries.
-    pub(crate) fn with_retry(&self, retry: RetryPolicy) -> Arc<Stack> {
+    /// The same state for a call with policies of its own.
+    fn stack_for(&self, own: Own) -> Stack {
         let mut stack = Stack::bare(SharedRng::seeded(self.0.rng.next_u64()));
-        stack.retry = retry;
+        stack.retry = own.retry.unwrap_or(self.0.retry);
         stack.budget.clone_from(&self.0.budget);
-        stack.breaker.clone_from(&self.0.breaker);
+        stack.breaker = self.0.breaker.clone().filter(|_| !own.without_breaker);
         stack.limiter.clone_from(&self.0.limiter);
         stack.bulkhead.clone_from(&self.0.bulkhead);
         stack.max_limiter_wait = self.0.max_limiter_wait;
-        Arc::new(stack)
+        stack
     }
 }
 
@@ -52,35 +48,67 @@ impl Evictable for HostState {
     }
 }
 
+/// The policies in which a call differs from its client.
+#[derive(Clone, Copy)]
+struct Own {
+    retry: Option<RetryPolicy>,
+    without_breaker: bool,
+}
+
 /// The hosts of one client. The way belongs to the key: a host behind a proxy fails for other reasons.
 pub(crate) struct Hosts {
     registry: Registry<Route, HostState>,
+    config: Arc<ClientConfig>,
     rng: SharedRng,
 }
 
 impl Hosts {
-    pub(crate) fn new(rng: SharedRng) -> Self {
-        Self { registry: Registry::new(RegistryConfig::default()), rng }
+    pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
+        let rng = config.seed.map_or_else(SharedRng::from_os, SharedRng::seeded);
+        Self { registry: Registry::new(RegistryConfig::default()), config, rng }
     }
 
-    /// Returns the state of a host; none where no policy is set.
-    pub(crate) fn state(&self, route: &Route, config: &ClientConfig, now: Instant) -> Option<HostState> {
-        if config.retry.is_none() && config.breaker.is_none() && config.policies.is_none() {
-            return None;
+    /// Returns the state of a host; none where the client has no policy.
+    pub(crate) fn state(&self, route: &Route, now: Instant) -> Option<HostState> {
+        let Self { config, .. } = self;
+        let has_policy = config.retry.is_some() || config.breaker.is_some() || config.policies.is_some();
+        has_policy.then(|| self.known(route, now))
+    }
+
+    /// Returns the policies for one call; none where neither it nor the client has one. `retry` goes before `config`, in
+    /// which only what differs from the client's settings counts.
+    pub(crate) fn stack(
+        &self,
+        route: &Route,
+        retry: Option<RetryPolicy>,
+        config: &ClientConfig,
+        now: Instant,
+    ) -> Option<Arc<Stack>> {
+        let changed = || config.retry.unwrap_or_else(RetryPolicy::never);
+        let own = Own {
+            retry: retry.or_else(|| (config.retry != self.config.retry).then(changed)),
+            without_breaker: config.breaker.is_none() && self.config.breaker.is_some(),
+        };
+        if own.retry.is_none() && !own.without_breaker {
+            return Some(self.state(route, now)?.0);
         }
-        let make = || HostState(Arc::new(self.stack(route, config)));
-        Some(HostState::clone(&self.registry.get_or_insert_with(route, now, make)))
+        Some(Arc::new(self.known(route, now).stack_for(own)))
     }
 
-    fn stack(&self, route: &Route, config: &ClientConfig) -> Stack {
-        let rng = SharedRng::seeded(self.rng.next_u64());
+    fn known(&self, route: &Route, now: Instant) -> HostState {
+        let make = || HostState(Arc::new(self.make(route)));
+        HostState::clone(&self.registry.get_or_insert_with(route, now, make))
+    }
+
+    fn make(&self, route: &Route) -> Stack {
+        let (config, rng) = (&self.config, SharedRng::seeded(self.rng.next_u64()));
         if let Some(policies) = &config.policies {
             return policies(route.origin(), rng);
         }
         let breaker = config.breaker.as_ref().and_then(|breaker| CircuitBreaker::new(*breaker, &rng).ok());
         let mut stack = Stack::bare(rng);
         stack.retry = config.retry.unwrap_or_else(RetryPolicy::never);
-        stack.budget = config.retry.and(config.retry_budget).map(RetryBudget::new);
+        stack.budget = config.retry_budget.map(RetryBudget::new);
         stack.breaker = breaker;
         stack
     }

@@ -12,7 +12,7 @@ use url::Url;
 use wire::{Headers, Method, ResponseHead};
 
 use crate::body::Body;
-use crate::config::RedirectPolicy;
+use crate::config::{ClientConfig, RedirectPolicy};
 use crate::error::{Error, ErrorKind};
 
 pub use url_of::IntoUrl;
@@ -43,6 +43,9 @@ pub struct Request {
     pub body: Body,
     /// Whether the client's jar takes part. Default true.
     pub cookies: bool,
+    /// Settings in place of the client's, as [`RequestBuilder::configure`](crate::RequestBuilder::configure) makes them. What
+    /// follows here goes before them. Default none.
+    pub config: Option<Arc<ClientConfig>>,
     /// Timeouts in place of the client's. Default none.
     pub timeouts: Option<Timeouts>,
     /// Which redirects are followed, in place of the client's policy. Default none.
@@ -89,6 +92,7 @@ impl Request {
             without: Vec::new(),
             body: Body::empty(),
             cookies: true,
+            config: None,
             timeouts: None,
             redirect: None,
             retry: None,
@@ -109,6 +113,12 @@ impl Request {
         request.headers = Headers::from(&parts.headers);
         request.body = body.into();
         Ok(request)
+    }
+
+    /// Lends the timeouts of the request's own, to begin with those that it would have without.
+    pub(crate) fn own_timeouts(&mut self, clients: &ClientConfig) -> &mut Timeouts {
+        let inherited = self.config.as_deref().unwrap_or(clients).timeouts;
+        self.timeouts.get_or_insert(inherited)
     }
 
     /// Tells whether a field that would be added must not be.

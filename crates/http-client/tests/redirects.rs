@@ -169,3 +169,38 @@ fn a_refused_expectation_is_dropped() {
     assert_eq!(request.send().unwrap().text().unwrap(), "done");
     stage.finish();
 }
+
+#[test]
+fn default_fields_leave_their_secrets_behind_too() {
+    let first = "GET /1 HTTP/1.1\r\nHost: own\r\nAuthorization: s3cret\r\nX-Team: t\r\n\r\n";
+    let second = "GET /2 HTTP/1.1\r\nHost: own\r\nAuthorization: s3cret\r\nX-Team: t\r\n\r\n";
+    let bare = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Team: t\r\n\r\n");
+    let mut stage = stage([
+        Script::new()
+            .expect(first)
+            .reply(redirect(302, "/2"))
+            .expect(second)
+            .reply(redirect(302, "http://b/3"))
+            .expect(bare("/4", "a"))
+            .reply(ok("end")),
+        Script::new().expect(bare("/3", "b")).reply(redirect(302, "http://a/4")),
+    ]);
+    for (name, value) in [("Host", "own"), ("Authorization", "s3cret"), ("X-Team", "t")] {
+        stage.config.headers.append(name, value).unwrap();
+    }
+    assert_eq!(stage.client().get("http://a/1").send().unwrap().history().len(), 3);
+    stage.finish();
+}
+
+#[test]
+fn default_secrets_go_along_to_an_origin_that_is_trusted_with_them() {
+    let trusted = "GET /2 HTTP/1.1\r\nHost: b\r\nAuthorization: s3cret\r\n\r\n";
+    let mut stage = stage([
+        Script::new().expect_head().reply(redirect(302, "http://b/2")),
+        Script::new().expect(trusted).reply(ok("")),
+    ]);
+    stage.config.headers.append("Authorization", "s3cret").unwrap();
+    stage.config.redirect.keep_headers_for.push(http_client::Origin::http("b").unwrap());
+    stage.client().get("http://a/1").send().unwrap();
+    stage.finish();
+}

@@ -305,3 +305,21 @@ fn settings_that_cannot_be_are_refused() {
     config.breaker = Some(breaker);
     assert_eq!(Client::with_config(config).unwrap_err().kind(), ErrorKind::Config);
 }
+
+#[test]
+fn a_call_can_be_retried_by_a_client_that_has_no_policy() {
+    let stage = stage([Script::new().expect(get("/")).reply(status(503, "")).expect(get("/")).reply(ok(""))]);
+    let client = stage.client();
+    let response = client.get("http://a/").retry(policy(2, S)).send().unwrap();
+    assert_eq!(codes(response.attempts()), [Ok(503), Ok(200)]);
+    assert!(client.host(&Origin::http("a").unwrap()).is_none());
+    stage.finish();
+}
+
+#[test]
+fn a_total_that_has_passed_is_a_timeout_under_policies_too() {
+    let stage = retrying([]);
+    let error = stage.client().get("http://a/").timeout(Duration::ZERO).send().unwrap_err();
+    assert_eq!((error.kind(), error.limit()), (ErrorKind::Timeout, Some(http_client::Limit::Total)));
+    assert_eq!((error.attempts().len(), stage.peer.connects()), (0, 0));
+}

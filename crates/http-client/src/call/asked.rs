@@ -1,6 +1,7 @@
 //! What the user asked for, with the defaults of the settings.
 
 use std::io;
+use std::sync::Arc;
 
 use conn::{CancelToken, Timeouts};
 use resilience::ReplaySafety;
@@ -8,6 +9,7 @@ use wire::Method;
 
 use super::Call;
 use crate::body::Source;
+use crate::config::ClientConfig;
 use crate::policy::{decode, prepare, retry};
 use crate::request::{OnInformational, Request};
 
@@ -42,6 +44,11 @@ impl Call {
     #[must_use]
     pub fn target(&self) -> &str {
         prepare::target(&self.request.url)
+    }
+
+    /// Returns the settings that the call goes by.
+    pub(crate) fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
     }
 
     /// Returns what ends the call early.

@@ -4,10 +4,11 @@ use std::time::SystemTime;
 
 use conn::{Origin, Scheme};
 use url::{Position, Url};
-use wire::{BodyLength, Headers};
+use wire::{BodyLength, Headers, is_secret_field};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind};
+use crate::policy::redirect::Hop;
 use crate::request::redacted;
 
 /// Why a URL cannot be requested.
@@ -49,10 +50,20 @@ pub(crate) fn fields(
     into.extend_from(defaults);
     into.retain(|name, _| !own.contains(name) && !without.iter().any(|out| out.eq_ignore_ascii_case(name)));
     into.extend_from(own);
-    if let Some(cookies) = cookies.filter(|_| !own.contains("cookie")) {
+    if let Some(cookies) = cookies.filter(|_| !into.contains("cookie")) {
         // The jar refuses control characters, so this cannot fail; without the field the request stays valid.
         let _ = into.append("Cookie", cookies);
     }
+}
+
+/// Names the default fields that do not go along a redirect, and none after it either: secrets where it leads to an origin
+/// that must not see them, a `Host` where it leads to another.
+pub(crate) fn defaults_left_behind<'d>(defaults: &'d Headers, hop: &Hop) -> impl Iterator<Item = &'d str> {
+    let (keeps_secrets, same_origin) = (hop.keeps_secrets, hop.same_origin);
+    let stays = move |name: &str| {
+        !keeps_secrets && is_secret_field(name) || !same_origin && name.eq_ignore_ascii_case("host")
+    };
+    defaults.iter().map(|(name, _)| name).filter(move |name| stays(name))
 }
 
 /// Tells whether content is so long that the server is asked first whether it wants it (RFC 9110 §10.1.1). One of unknown
