@@ -47,6 +47,10 @@ pub struct TlsTransport<T: Transport> {
     inner: T,
     session: ClientConnection,
     incoming: Incoming,
+    /// The last time that records were to be sent, some were left.
+    is_backed_up: bool,
+    /// Something came that no session goes on after.
+    is_broken: bool,
     deadline: Deadline,
     facts: Arc<PeerFacts>,
 }
@@ -70,7 +74,15 @@ impl<T: Transport> TlsTransport<T> {
         let session = ClientConnection::new(config, server_name)
             .map_err(|error| failed(failure::explain(error, name)))?;
         let facts = Arc::clone(inner.facts());
-        let mut this = Self { inner, session, incoming: Incoming::default(), deadline: by, facts };
+        let mut this = Self {
+            inner,
+            session,
+            incoming: Incoming::default(),
+            is_backed_up: false,
+            is_broken: false,
+            deadline: by,
+            facts,
+        };
         this.inner.set_deadline(by);
         if let Err(error) = this.shake_hands(name) {
             return Err(match error {
@@ -110,8 +122,10 @@ impl<T: Transport> TlsTransport<T> {
 
     /// Reads what `inner` has and decrypts it; 0 at the end of the stream.
     fn receive_records(&mut self) -> io::Result<usize> {
-        let n = self.incoming.receive(&mut self.inner, &mut self.session)?;
+        // A session that broke says so again; there is nothing to wait for.
+        let n = if self.is_broken { 0 } else { self.incoming.receive(&mut self.inner, &mut self.session)? };
         if let Err(error) = self.session.process_new_packets() {
+            self.is_broken = true;
             // The peer is told why, if that costs no waiting.
             self.try_send_records();
             // No certificate is verified after the handshake, so the name matters no more.
@@ -132,11 +146,13 @@ impl<T: Transport> TlsTransport<T> {
     fn send_records(&mut self) -> io::Result<()> {
         let mut sent = false;
         while self.session.wants_write() {
+            self.is_backed_up = true;
             if self.session.write_tls(&mut self.inner)? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             sent = true;
         }
+        self.is_backed_up = false;
         if sent { self.inner.flush() } else { Ok(()) }
     }
 
@@ -175,9 +191,17 @@ impl<T: Transport> TlsTransport<T> {
                 }
                 result => return result,
             }
-            // A key update asks for an answer.
-            self.send_records()?;
-            self.receive_records()?;
+            // A key update asks for an answer. What a peer does not take must not keep its own words from being heard.
+            if !self.is_backed_up {
+                self.send_records()?;
+            }
+            if let Err(error) = self.receive_records() {
+                // What came before the fault is good.
+                return match take(&mut self.session.reader()) {
+                    Err(_) => Err(error),
+                    taken => taken,
+                };
+            }
         }
     }
 
@@ -258,7 +282,7 @@ impl<T: Transport> Transport for TlsTransport<T> {
     }
 
     fn ready(&mut self, want: Interest, by: Deadline) -> io::Result<Interest> {
-        loop {
+        for _ in 0..PROBE_RECORDS {
             if want.read && self.decrypted() != Decrypted::Nothing {
                 return Ok(Interest::READ);
             }
@@ -277,6 +301,8 @@ impl<T: Transport> Transport for TlsTransport<T> {
                 return Ok(Interest { read, write: found.write });
             }
         }
+        // A peer that sends nothing but such records must not hold anybody here.
+        Ok(Interest::READ)
     }
 
     fn facts(&self) -> &Arc<PeerFacts> {

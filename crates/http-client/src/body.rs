@@ -105,7 +105,7 @@ impl Body {
         Self::from_reader(reader, BodyLength::Unknown)
     }
 
-    /// Takes exactly `length` bytes from a reader; one that gives fewer or more fails the request.
+    /// Takes `length` bytes from a reader, and leaves there what follows them; one that gives fewer fails the request.
     pub fn sized(reader: impl Read + Send + 'static, length: u64) -> Self {
         Self::from_reader(reader, BodyLength::Known(length))
     }
@@ -129,8 +129,8 @@ impl Body {
         Self::reader(Pieces { pieces: pieces.into_iter(), current: None, taken: 0 })
     }
 
-    /// Takes content from a reader that is made anew for every attempt. With a length it must give exactly that many
-    /// bytes each time; without one it is sent in chunks. An error of `make` fails the call.
+    /// Takes content from a reader that is made anew for every attempt. With a length that many bytes are taken each time;
+    /// without one all, in chunks. An error of `make`, or of a reader that gives fewer, fails the call.
     ///
     /// ```
     /// use http_client::Body;
@@ -244,6 +244,19 @@ enum Content<'a> {
     Made(Box<dyn Read + 'a>),
 }
 
+/// Notes that a reader was read from.
+struct Noted<'a> {
+    reader: &'a mut dyn Read,
+    begun: &'a mut bool,
+}
+
+impl Read for Noted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        *self.begun = true;
+        self.reader.read(buf)
+    }
+}
+
 impl Source<'_> {
     /// Tells whether all content is in memory.
     pub(crate) fn is_at_hand(&self) -> bool {
@@ -278,7 +291,8 @@ impl Source<'_> {
     ) -> Result<io::Result<()>, E> {
         let Self { from, watch, total, passed } = self;
         let at_once = watch.is_none();
-        let mut part;
+        let left = total.map_or(u64::MAX, |total| total.saturating_sub(*passed));
+        let (mut noted, mut part);
         let mut send = |run: &[u8]| {
             let wants_more = send(run)?;
             *passed += run.len() as u64;
@@ -291,16 +305,18 @@ impl Source<'_> {
             Content::Bytes(bytes) if at_once => return send(bytes).map(|_| Ok(())),
             Content::Bytes(bytes) => bytes,
             Content::Reader { reader, begun } => {
-                **begun = true;
-                *reader
+                noted = Noted { reader: *reader, begun };
+                &mut noted
             }
-            Content::File { file, length, .. } => {
-                part = Read::take(&**file, *length);
+            Content::File { file, .. } => {
+                part = &**file;
                 &mut part
             }
             Content::Made(reader) => reader,
         };
-        let mut run = vec![0; room];
+        // A reader that goes on, as the stream of another connection, is not asked for more than was announced.
+        let mut reader = Read::take(reader, left);
+        let mut run = vec![0; usize::try_from(left).unwrap_or(room).min(room)];
         loop {
             match reader.read(&mut run) {
                 Ok(0) => return Ok(Ok(())),

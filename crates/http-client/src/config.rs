@@ -122,7 +122,8 @@ pub struct Limits {
     pub message: wire::Limits,
     /// Bytes of an unread body that are read and dropped so that a connection can be used again. Default 64 KiB.
     pub drain: u64,
-    /// How long a client waits for such bytes. Default 50 ms.
+    /// How long such bytes are waited for. Default 50 ms; where a [`Connection`](crate::Connection) has sent requests behind
+    /// them, [`Timeouts::idle`].
     pub drain_for: Duration,
     /// Bytes of content that [`Response::bytes`](crate::Response::bytes) and [`text`](crate::Response::text) hold in
     /// memory, after decoding. Default 64 MiB.

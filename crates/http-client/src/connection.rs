@@ -309,6 +309,8 @@ impl Connection {
             return Err(error);
         }
         self.state = State::Answered;
+        // An answer is there: nothing sends this request again.
+        self.current = None;
         self.quiet_since = clock.now();
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());

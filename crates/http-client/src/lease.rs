@@ -122,6 +122,8 @@ impl Drop for Pooled {
         self.give_back();
         drop(self.link.detach());
         drop(self.slot.take());
+        // Who waits to be let go by the caller's functions waits no longer than for the response.
+        (self.link.on_informational, self.link.tap) = (None, None);
         self.depot.keep_shell(std::mem::take(&mut self.link));
     }
 }

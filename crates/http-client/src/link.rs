@@ -62,6 +62,8 @@ pub(crate) struct Link {
     complete: bool,
     /// Requests that were sent behind the current one.
     outstanding: usize,
+    /// Nobody has looked for what may stand behind the last response.
+    is_unseen_behind: bool,
     /// No further request may be sent, though those that were may be answered.
     is_cut: bool,
     /// The connection speaks another protocol from here on, and waits for whoever takes it over.
@@ -114,7 +116,7 @@ impl Link {
         self.info.facts = Some(Arc::clone(transport.facts()));
         (self.timings.pool, self.timings.dial) = (made.waited, made.dial);
         (self.reused, self.served) = (made.is_reused, made.served);
-        (self.outstanding, self.is_cut) = (0, false);
+        (self.outstanding, self.is_cut, self.is_unseen_behind) = (0, false, false);
         self.transport = Some(transport);
         if !self.reused
             && let Some(watch) = self.watch()
@@ -151,6 +153,11 @@ impl Link {
 
     pub(crate) fn is_open(&self) -> bool {
         self.transport.is_some()
+    }
+
+    /// Tells whether there may be bytes behind the last response that nobody has looked for.
+    pub(crate) fn is_unseen_behind(&self) -> bool {
+        self.is_unseen_behind
     }
 
     /// Asks the transport whether the peer has neither closed nor said anything.
@@ -205,7 +212,8 @@ impl Link {
 
     /// Tells what is known of the response besides its head.
     pub(crate) fn answered(&self) -> Answered {
-        Answered::new(self.reused, self.sent_at.is_some() && self.broken.is_none())
+        // What counts is how it was before the response, which may be complete.
+        Answered::new(self.info.reused, self.sent_at.is_some() && self.broken.is_none())
     }
 
     /// Forgets the last exchange and names the next request.
@@ -222,7 +230,7 @@ impl Link {
         self.output.clear();
         (self.sent, self.received) = (0, 0);
         (self.answered, self.complete, self.handed_over) = (false, false, false);
-        (self.broken, self.failed) = (None, None);
+        (self.broken, self.failed, self.is_unseen_behind) = (None, None, false);
     }
 
     /// Takes the exchange whose head stands in `output`.

@@ -214,8 +214,8 @@ impl Asked<'_> {
                     is_cut = false;
                     break;
                 }
+                Ok(Event::Upgraded) | Err(_) => break,
                 Ok(_) => {}
-                Err(_) => break,
             }
         }
         TunnelError::Refused(Box::new(StatusError { head: self.message.head, content, is_cut }))

@@ -205,3 +205,14 @@ fn memory_is_bounded_by_the_limit_and_streams_are_not() {
     assert_eq!(client.get("http://a/").send().unwrap().copy_to(&mut Vec::new()).unwrap(), 1000);
     stage.finish();
 }
+
+#[test]
+fn functions_of_a_call_are_let_go_with_its_response() {
+    let stage = stage([Script::new().expect_head().reply("HTTP/1.1 103 \r\n\r\n").reply(ok("x"))]);
+    let client = stage.client();
+    let (tell, told) = std::sync::mpsc::channel();
+    let request = client.get("http://a/").on_informational(move |head| tell.send(head.status).unwrap());
+    request.send().unwrap().text().unwrap();
+    // It would wait for ever for a sender that the client keeps.
+    assert_eq!(told.into_iter().count(), 1);
+}

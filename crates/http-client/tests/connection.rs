@@ -13,7 +13,7 @@
 mod common;
 
 use std::error::Error as _;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 use common::{get, ok, stage};
@@ -208,7 +208,7 @@ fn a_body_that_is_cut_short_is_an_error_however_it_is_read() {
         conn.request("GET", "/").unwrap();
         let mut seen = Vec::new();
         let error = conn.response().unwrap().read_to_end(&mut seen).unwrap_err();
-        assert_eq!((error.kind(), &seen[..]), (std::io::ErrorKind::UnexpectedEof, &b"hello"[..]));
+        assert_eq!((error.kind(), &seen[..]), (io::ErrorKind::UnexpectedEof, &b"hello"[..]));
 
         conn.request("GET", "/").unwrap();
         let mut response = conn.response().unwrap();
@@ -276,16 +276,82 @@ fn zero_timeouts_fail_at_once() {
 #[test]
 fn a_reader_of_known_length_must_keep_its_promise() {
     let short = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nhello";
-    for (length, script) in [(4, Script::new()), (6, Script::new().expect(short))] {
-        let stage = stage([script, Script::new().expect(get("/")).reply(ok("x"))]);
-        let mut conn = stage.connection();
-        let error = conn.request_with("PUT", "/", &[], Body::sized(&b"hello"[..], length)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
-        assert!(!conn.is_open(), "half a request cannot be taken back");
-        conn.request("GET", "/").unwrap();
-        assert_eq!(conn.response().unwrap().text().unwrap(), "x");
-        stage.finish();
+    let stage = stage([Script::new().expect(short), Script::new().expect(get("/")).reply(ok("x"))]);
+    let mut conn = stage.connection();
+    let error = conn.request_with("PUT", "/", &[], Body::sized(&b"hello"[..], 6)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    assert!(!conn.is_open(), "half a request cannot be taken back");
+    conn.request("GET", "/").unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap(), "x");
+    stage.finish();
+}
+
+/// The stream of another connection, for one: its end may come in an hour.
+struct Endless(&'static [u8]);
+
+impl Read for Endless {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        assert!(!self.0.is_empty(), "asked for more than was announced");
+        self.0.read(buf)
     }
+}
+
+#[test]
+fn a_reader_is_not_asked_for_more_than_was_announced() {
+    let put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let script = (0..3).fold(Script::new(), |script, _| script.expect(put).reply(ok("x")));
+    let stage = stage([script]);
+    let mut conn = stage.connection();
+    let factory = Body::factory(Some(5), || Ok(Endless(b"hello")));
+    for body in [Body::sized(Endless(b"hello"), 5), factory, Body::sized(&b"hello, you"[..], 5)] {
+        conn.request_with("PUT", "/", &[], body).unwrap();
+        assert_eq!(conn.response().unwrap().text().unwrap(), "x");
+    }
+    stage.finish();
+}
+
+#[test]
+fn what_is_left_of_a_slow_stream_holds_nobody_for_long() {
+    let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
+    let slow = (0..99).fold(Script::new().expect(get("/events")).reply(stream), |script, _| {
+        script.stall(Duration::from_secs(10)).reply("3\r\ntwo\r\n")
+    });
+    let stage = stage([slow, Script::new().expect(get("/x")).reply(ok("x"))]);
+    let mut conn = stage.connection();
+    conn.request("GET", "/events").unwrap();
+    conn.response().unwrap().read_exact(&mut [0; 3]).unwrap();
+    conn.request("GET", "/x").unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap(), "x");
+    assert!(stage.clock.elapsed() <= stage.config.limits.drain_for, "{:?}", stage.clock.elapsed());
+    stage.finish();
+}
+
+#[test]
+fn t29_what_stands_behind_content_read_past_the_buffer_ends_the_connection() {
+    let content = "x".repeat(100 << 10);
+    let forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+    let stage = stage([
+        Script::new().expect(get("/1")).reply(ok(&content) + forged),
+        Script::new().expect(get("/2")).reply(ok("true")),
+    ]);
+    let mut conn = stage.connection();
+    conn.request("GET", "/1").unwrap();
+    conn.response().unwrap().read_exact(&mut vec![0; 100 << 10]).unwrap();
+    conn.request("GET", "/2").unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap(), "true");
+    stage.finish();
+}
+
+#[test]
+fn the_rest_of_large_content_is_held_where_it_is_small() {
+    let mut stage = stage([Script::new().expect(get("/")).reply(ok("0123456789"))]);
+    stage.config.limits.buffered = 4;
+    let mut conn = stage.connection();
+    conn.request("GET", "/").unwrap();
+    let mut response = conn.response().unwrap();
+    response.read_exact(&mut [0; 6]).unwrap();
+    assert_eq!(response.bytes().unwrap(), b"6789");
+    stage.finish();
 }
 
 #[test]
@@ -313,7 +379,7 @@ fn an_answer_that_comes_before_the_upload_is_done_is_delivered() {
     let refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig";
     let peer = ScriptedListener::start(vec![Script::new().expect_head().reply(refusal).reset()]);
     let mut conn = Connection::http(&peer.addr().to_string()).unwrap();
-    let large = Body::sized(std::io::repeat(b'x').take(64 << 20), 64 << 20);
+    let large = Body::sized(io::repeat(b'x').take(64 << 20), 64 << 20);
     conn.request_with("PUT", "/", &[], large).unwrap();
     let response = conn.response().unwrap();
     assert_eq!(response.status().as_u16(), 413);

@@ -311,3 +311,32 @@ fn pipelining_works_over_tcp_with_content_in_both_directions() {
     conn.close().unwrap();
     listener.finish().unwrap();
 }
+
+#[test]
+fn nothing_follows_once_a_response_says_close() {
+    let close = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\none";
+    let stage = stage([Script::new().expect(get("/1") + &get("/2")).reply(close).close()]);
+    let mut conn = stage.connection();
+    conn.request("GET", "/1").unwrap();
+    conn.request("GET", "/2").unwrap();
+    conn.response().unwrap().read_exact(&mut [0; 1]).unwrap();
+    let error = conn.request("GET", "/3").unwrap_err();
+    assert_eq!(error.source().unwrap().downcast_ref(), Some(&Misuse::ResponsePending));
+    conn.response().unwrap_err();
+    assert_eq!(conn.unanswered().len(), 1);
+    stage.finish();
+}
+
+#[test]
+fn a_target_that_is_no_path_makes_no_request_of_another_host() {
+    for target in ["*", "http://other/x"] {
+        let head = format!("OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let stage = stage([Script::new().expect(head).close()]);
+        let mut conn = stage.connection();
+        conn.request("OPTIONS", target).unwrap();
+        conn.response().unwrap_err();
+        let [unanswered] = <[_; 1]>::try_from(conn.unanswered()).unwrap();
+        assert_eq!(unanswered.into_request().unwrap_err().kind(), ErrorKind::InvalidRequest, "{target}");
+        stage.finish();
+    }
+}

@@ -204,3 +204,21 @@ fn default_secrets_go_along_to_an_origin_that_is_trusted_with_them() {
     stage.client().get("http://a/1").send().unwrap();
     stage.finish();
 }
+
+#[test]
+fn a_408_to_a_whole_request_on_a_new_connection_is_the_answer() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let timeout = "HTTP/1.1 408 \r\nContent-Length: 0\r\n\r\n";
+    let stage = stage([
+        Script::new().expect(post).reply(timeout).expect(post).reply(timeout),
+        Script::new().expect(post).reply(ok("done")),
+    ]);
+    let client = stage.client();
+    let response = client.post("http://a/").body("hi").send().unwrap();
+    assert_eq!((response.status().as_u16(), response.attempts().len()), (408, 1));
+    drop(response);
+    // On one that was idle the server had given up before it came.
+    let response = client.post("http://a/").body("hi").send().unwrap();
+    assert_eq!((response.attempts().len(), response.text().unwrap().as_str()), (2, "done"));
+    stage.finish();
+}

@@ -1,5 +1,5 @@
 //! Uploads over real sockets: servers that answer before they have read everything.
-#![allow(clippy::unwrap_used, reason = "test code fails loudly")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code fails loudly")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -108,6 +108,29 @@ fn an_informational_response_and_an_early_200_stop_no_upload() {
     }
 }
 
+/// Gives a byte now and then, for ever.
+struct Live;
+
+impl Read for Live {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        thread::sleep(Duration::from_millis(20));
+        buf[0] = b'.';
+        Ok(1)
+    }
+}
+
+#[test]
+fn t40_a_refusal_ends_an_upload_without_end() {
+    let (address, go, server) = serve(|reader, stream| {
+        stream.write_all(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n").unwrap();
+        let _ = std::io::copy(reader, &mut std::io::sink());
+    });
+    let response = Client::new().put(format!("http://{address}/")).body(Body::reader(Live)).send().unwrap();
+    assert_eq!(response.status().as_u16(), 401);
+    drop(go);
+    server.join().unwrap();
+}
+
 #[test]
 fn a_file_that_becomes_shorter_fails_its_request() {
     let file = tempfile::tempfile().unwrap();
@@ -126,21 +149,25 @@ fn a_file_that_becomes_shorter_fails_its_request() {
 
 #[cfg(feature = "tls")]
 mod over_tls {
-    use http_client::ClientConfig;
+    use http_client::{ClientConfig, Response};
     use testkit::certs::TestCa;
     use testkit::peer::{Script, ScriptedListener};
 
     use super::*;
 
     fn put(script: Script, body: Body) -> (u16, ScriptedListener) {
+        let (response, listener) = put_for(script, body);
+        (response.status().as_u16(), listener)
+    }
+
+    fn put_for(script: Script, body: Body) -> (Response<'static>, ScriptedListener) {
         let ca = TestCa::new();
         let listener = ScriptedListener::start_tls(vec![script], ca.server(&["127.0.0.1"]).server_config());
         let mut config = ClientConfig::default();
         config.tls.roots.add_pem(ca.ca_pem().as_bytes()).unwrap();
         let client = Client::with_config(config).unwrap();
         let url = format!("https://{}/", listener.addr());
-        let response = client.put(url).without_header("Expect").body(body).send().unwrap();
-        (response.status().as_u16(), listener)
+        (client.put(url).without_header("Expect").body(body).send().unwrap(), listener)
     }
 
     #[test]
@@ -153,6 +180,28 @@ mod over_tls {
             assert_eq!(status, 413);
             assert!(began.elapsed() < Duration::from_secs(20), "it waited for its idle timeout");
             drop(listener);
+        }
+    }
+
+    #[test]
+    fn t40_the_content_of_a_refusal_is_read_past_an_upload_that_is_stuck() {
+        let content = "too large ".repeat(100);
+        let head = format!("HTTP/1.1 413 Too Large\r\nContent-Length: {}\r\n\r\n", content.len());
+        for ends in [true, false] {
+            for body in contents() {
+                let began = Instant::now();
+                let pause = Duration::from_millis(600);
+                let refusal = Script::new().expect_head().reply(&head).stall(pause).reply(&content);
+                let script = if ends { refusal.reset() } else { refusal.stall(Duration::from_secs(60)) };
+                let (mut response, listener) = put_for(script, body);
+                let mut found = String::new();
+                let read = response.read_to_string(&mut found);
+                // A reset may overtake what came before it.
+                assert!(ends || read.is_ok(), "{read:?}");
+                assert!(found == content || ends && content.starts_with(&found), "{found}");
+                assert!(began.elapsed() < Duration::from_secs(20), "it waited for its idle timeout");
+                drop(listener);
+            }
         }
     }
 

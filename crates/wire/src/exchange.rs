@@ -212,10 +212,14 @@ impl Exchange {
         matches!(self.sending, Sending::Finished)
     }
 
-    /// Tells why no request may follow this one before its response is known, if so: it says `close`, comes from
-    /// HTTP/1.0, or may hand the connection over.
+    /// Tells why no request may follow this one before its response is complete, if so: one of the two heads says `close`, the
+    /// request is one of HTTP/1.0, or it may hand the connection over.
     #[must_use]
     pub fn may_be_last(&self) -> Option<CloseReason> {
+        // RFC 9112 §9.6: after `close` no further request is sent.
+        if let Some((_, Persistence::Close(reason))) = self.decided {
+            return Some(reason);
+        }
         if self.asked.connect || self.asked.upgrade {
             return Some(CloseReason::HandedOver);
         }

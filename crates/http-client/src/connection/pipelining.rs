@@ -1,7 +1,6 @@
 //! Requests that are sent while earlier ones have no answer yet (RFC 9112 §9.3.2).
 
 use conn::Origin;
-use url::Url;
 use wire::{Fate, Headers, Method};
 
 use super::{Connection, State};
@@ -9,6 +8,7 @@ use crate::body::Body;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::link::Sent;
 use crate::policy::deadlines::Deadlines;
+use crate::policy::prepare;
 use crate::policy::replay::is_idempotent;
 use crate::request::Request;
 
@@ -51,13 +51,17 @@ impl Unanswered {
     /// # Errors
     /// The target is none of a URL, as that of `OPTIONS *`.
     pub fn into_request(self) -> Result<Request, Error> {
-        let url = Url::parse(&format!("{}{}", self.origin, self.target))
-            .map_err(|error| Error::new(ErrorKind::InvalidRequest, error))?;
+        let url = prepare::url(&self.origin, &self.target)
+            .ok_or_else(|| Error::new(ErrorKind::InvalidRequest, NoUrl))?;
         let mut request = Request::new(self.method, url)?;
         (request.headers, request.body) = (self.headers, self.body);
         Ok(request)
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the target of the request is no path, so it has no URL")]
+struct NoUrl;
 
 /// Why a request that was sent has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

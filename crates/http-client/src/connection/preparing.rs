@@ -35,7 +35,8 @@ impl Connection {
         self.current = None;
         let now = self.config.clock.now();
         self.deadlines = Deadlines::new(self.config.timeouts, now, now);
-        if now.saturating_duration_since(self.quiet_since) >= QUIET && !self.link.is_quiet() {
+        let was_quiet = now.saturating_duration_since(self.quiet_since) >= QUIET;
+        if (was_quiet || self.link.is_unseen_behind()) && !self.link.is_quiet() {
             let reason = "the connection ended, or something came that nobody asked for";
             debug!("{reason}");
             self.link.remark_closed(&reason);
@@ -54,10 +55,13 @@ impl Connection {
 
     /// Rids the connection of what is left of the last response, or closes it.
     pub(super) fn dispose(&mut self) {
-        let limit = self.config.limits.drain;
+        let (limits, clock) = (self.config.limits, &*self.config.clock);
+        // For the sake of those that wait behind it the rest of a response is worth more time than a connection is.
+        let time = if self.ahead.is_empty() { Some(limits.drain_for) } else { self.deadlines.idle() };
+        let briefly = self.deadlines.briefly(clock.now(), time);
         if self.link.is_handed_over() {
             drop(self.link.detach());
-        } else if !self.link.is_complete() && !self.link.drain(limit, &self.deadlines, &*self.config.clock) {
+        } else if !self.link.is_complete() && !self.link.drain(limits.drain, &briefly, clock) {
             let reason = "too much of the last response is unread";
             debug!("{reason}");
             self.link.remark_closed(&reason);

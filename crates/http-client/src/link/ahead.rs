@@ -1,6 +1,6 @@
 //! Sending a request while earlier ones have no answer yet, and turning to its response when theirs are here.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ impl Link {
             watch.content(Way::Sent, content);
         }
         let sent = frame(&mut request.exchange, content, &mut output)
-            .and_then(|()| self.write_ahead(&output, &mut request.sent, deadlines, clock));
+            .and_then(|end| self.write_ahead([&output, content, &end], &mut request.sent, deadlines, clock));
         output.clear();
         self.output = output;
         if let Err(error) = sent {
@@ -103,16 +103,21 @@ impl Link {
 
     fn write_ahead(
         &mut self,
-        output: &[u8],
+        parts: [&[u8]; 3],
         sent: &mut u64,
         deadlines: &Deadlines,
         clock: &dyn Clock,
     ) -> Result<(), Error> {
-        let mut rest = output;
-        while !rest.is_empty() {
-            let n = self.write_in_turns(deadlines, clock, |transport| transport.write(rest))?;
+        let mut left: usize = parts.iter().map(|part| part.len()).sum();
+        let mut slices = parts.map(IoSlice::new);
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0);
+        while left > 0 {
+            let n = self.write_in_turns(deadlines, clock, |transport| transport.write_vectored(rest))?;
+            let n = n.min(left);
+            left -= n;
             *sent = sent.saturating_add(n as u64);
-            rest = rest.get(n..).unwrap_or_default();
+            IoSlice::advance_slices(&mut rest, n);
         }
         self.write_in_turns(deadlines, clock, |transport| transport.flush().map(|()| 1))?;
         Ok(())
@@ -149,7 +154,7 @@ impl Link {
         }
     }
 
-    fn take_in(&mut self, clock: &dyn Clock) -> io::Result<()> {
+    pub(super) fn take_in(&mut self, clock: &dyn Clock) -> io::Result<()> {
         let Some(transport) = &mut self.transport else { return Ok(()) };
         let at_once = Deadline::after(clock.now(), Some(Duration::ZERO), Limit::Idle);
         if self.input.len() - self.taken >= TAKEN_IN || transport.ready(Interest::READ, at_once).is_err() {
@@ -176,17 +181,19 @@ impl Link {
         // What came with the answer before it is the beginning of its own.
         (self.sent, self.received) = (sent, (self.input.len() - self.taken) as u64);
         (self.answered, self.complete, self.handed_over) = (false, false, false);
-        (self.broken, self.failed) = (None, None);
+        (self.broken, self.failed, self.is_unseen_behind) = (None, None, false);
         self.outstanding = self.outstanding.saturating_sub(1);
     }
 }
 
-fn frame(exchange: &mut Exchange, content: &[u8], output: &mut Vec<u8>) -> Result<(), Error> {
+/// Puts what stands before the content behind the head in `output`, and returns what stands behind it.
+fn frame(exchange: &mut Exchange, content: &[u8], output: &mut Vec<u8>) -> Result<Vec<u8>, Error> {
+    let mut end = Vec::new();
     if !content.is_empty() {
         let frame = exchange.frame(content.len())?;
         output.extend_from_slice(frame.prefix());
-        output.extend_from_slice(content);
-        output.extend_from_slice(frame.suffix());
+        end.extend_from_slice(frame.suffix());
     }
-    Ok(exchange.finish(None, output)?)
+    exchange.finish(None, &mut end)?;
+    Ok(end)
 }

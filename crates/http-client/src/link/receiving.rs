@@ -47,6 +47,10 @@ impl Link {
 
     /// Takes the answer that came while content is still being sent, if one did. Never waits for its beginning.
     pub(super) fn look_for_answer(&mut self, deadlines: &Deadlines, clock: &dyn Clock) -> Result<(), Error> {
+        if self.answered && !self.complete {
+            // Whoever answers while reading reads on when heard. What goes wrong here shows itself in the next read.
+            let _ = self.take_in(clock);
+        }
         while !self.answered {
             let Some(transport) = &mut self.transport else { return Ok(()) };
             let at_once = Deadline::after(clock.now(), Some(Duration::ZERO), Limit::Idle);
@@ -189,6 +193,8 @@ impl Link {
                 if let Some(watch) = self.watch() {
                     watch.content(Way::Received, buf.get(..n).unwrap_or_default());
                 }
+                // No more was asked for than the content.
+                self.is_unseen_behind = true;
                 self.settle();
                 Ok(n)
             }
@@ -258,10 +264,12 @@ impl Link {
         self.reused = true;
         self.served += 1;
         let left_over = self.input.len() - self.taken;
+        // Where the end of the request is missing, the next one would be taken for it.
+        let is_sent = self.sent_at.is_some() && self.broken.is_none();
         match self.exchange.as_ref().and_then(Exchange::persistence) {
-            Some(Persistence::KeepAlive) if self.outstanding > 0 && self.broken.is_none() => {}
+            Some(Persistence::KeepAlive) if self.outstanding > 0 && is_sent => {}
             // Bytes that nobody asked for would be taken for the next response.
-            Some(Persistence::KeepAlive) if left_over == 0 && self.broken.is_none() && !self.is_cut => {
+            Some(Persistence::KeepAlive) if left_over == 0 && is_sent && !self.is_cut => {
                 trace!("the connection is kept");
             }
             Some(Persistence::Close(CloseReason::HandedOver)) if self.broken.is_none() => {
@@ -282,8 +290,10 @@ impl Link {
 
     fn stopped(&mut self, stop: Stop) -> Error {
         let error = match stop {
-            // The first failure explains the second.
-            _ if self.broken.is_some() => self.broken.take().unwrap_or_else(|| Misuse::Closed.into()),
+            // The first failure explains the second, unless an answer came all the same.
+            _ if self.broken.is_some() && !self.answered => {
+                self.broken.take().unwrap_or_else(|| Misuse::Closed.into())
+            }
             Stop::Transport(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.received > 0 => {
                 Error::new(ErrorKind::Truncated, error)
             }
@@ -323,6 +333,7 @@ impl Link {
         let transport = self.transport.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         transport.set_deadline(deadline);
         let n = retry_interrupted(|| transport.read_spare(&mut self.input))?;
+        self.is_unseen_behind = false;
         self.received = self.received.saturating_add(n as u64);
         trace!(bytes = n, "received");
         Ok(n)

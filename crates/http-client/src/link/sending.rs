@@ -49,11 +49,17 @@ impl Link {
             return self.finish(deadlines, clock);
         }
         let is_at_hand = content.is_at_hand();
+        let mut looked = clock.now();
         let sent = content.each(UPLOAD_SIZE, |run| -> Result<bool, Error> {
             self.send_content(run, deadlines, clock)?;
             if !is_at_hand {
                 // The reader may take its time for the next run.
                 self.flush(deadlines, clock)?;
+                let now = clock.now();
+                if now.saturating_duration_since(looked) >= PATIENCE {
+                    looked = now;
+                    self.look_for_answer(deadlines, clock)?;
+                }
             }
             Ok(self.broken.is_none() && !self.is_cut_short())
         })?;
@@ -165,7 +171,9 @@ impl Link {
         self.patiently(true, deadlines, clock, |transport| transport.flush().map(|()| 1))?;
         let now = clock.now();
         self.timings.send = now.saturating_duration_since(self.send_began.unwrap_or(now));
-        self.sent_at = Some(now);
+        if self.broken.is_none() && !self.is_cut_short() {
+            self.sent_at = Some(now);
+        }
         Ok(())
     }
 

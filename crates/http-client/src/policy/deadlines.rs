@@ -28,10 +28,10 @@ impl Deadlines {
         self
     }
 
-    /// Allows no more than `time` for all that follows.
+    /// Allows no more than `time` for all that follows; none for no limit.
     #[must_use]
-    pub(crate) fn briefly(self, now: Instant, time: Duration) -> Self {
-        let brief = Deadline::after(now, Some(time), Limit::Idle);
+    pub(crate) fn briefly(self, now: Instant, time: impl Into<Option<Duration>>) -> Self {
+        let brief = Deadline::after(now, time.into(), Limit::Idle);
         Self { outer: self.outer.min(brief), ..self }
     }
 

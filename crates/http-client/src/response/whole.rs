@@ -21,7 +21,8 @@ impl<'c> Response<'c> {
 
     fn rest(&mut self) -> Result<Vec<u8>, Error> {
         // Said in advance, before any of it is read.
-        if !self.is_decoded() && self.content_length().is_some_and(|length| length > self.buffered) {
+        let left = self.content_length().map_or(0, |length| length.saturating_sub(self.received));
+        if !self.is_decoded() && left > self.buffered {
             return Err(self.too_large());
         }
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Requests behind others whose writing does not go smoothly.
+//! Requests whose writing does not go smoothly, most of them behind others.
 
 #![allow(clippy::unwrap_used, reason = "test code fails loudly")]
 
@@ -14,7 +14,7 @@ use http_client::conn::{
     Transport,
 };
 use http_client::wire::Fate;
-use http_client::{ErrorKind, Limit, Misuse};
+use http_client::{Body, ErrorKind, Limit, Misuse};
 use std::error::Error as _;
 use testkit::clock::ManualClock;
 use testkit::peer::{Script, ScriptedConnect};
@@ -22,8 +22,8 @@ use testkit::peer::{Script, ScriptedConnect};
 /// What becomes of every write but the first.
 #[derive(Clone, Copy)]
 enum Trouble {
-    /// It waits until something was read.
-    Chokes,
+    /// It waits until so many reads.
+    Chokes(u32),
     /// It waits for ever.
     Waits,
     /// It breaks.
@@ -58,7 +58,7 @@ impl Write for Stream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let waits = match self.trouble {
             Trouble::Breaks if self.writes > 0 => return Err(io::ErrorKind::BrokenPipe.into()),
-            Trouble::Chokes => self.reads == 0,
+            Trouble::Chokes(reads) => self.reads < reads,
             Trouble::Waits => true,
             Trouble::Breaks => false,
         };
@@ -111,7 +111,7 @@ impl Transport for Stream {
 fn a_server_that_waits_to_be_read_is_read() {
     let mut stage = stage([Script::new().expect(get("/1")).reply(ok("1")).expect(get("/2")).reply(ok("2"))]);
     let (peer, clock) = (stage.peer.clone(), stage.clock.clone());
-    stage.config.connect = Some(Arc::new(Troubled { peer, clock, trouble: Trouble::Chokes }));
+    stage.config.connect = Some(Arc::new(Troubled { peer, clock, trouble: Trouble::Chokes(1) }));
     let mut conn = stage.connection();
     conn.request("GET", "/1").unwrap();
     conn.request("GET", "/2").unwrap();
@@ -166,5 +166,41 @@ fn what_waits_behind_a_connection_that_broke_comes_back() {
     conn.response().unwrap_err();
     let left: Vec<_> = conn.unanswered().into_iter().map(|one| (one.target, one.fate)).collect();
     assert_eq!(left, [("/1".into(), Fate::Unprocessed), ("/2".into(), Fate::Unprocessed)]);
+    stage.finish();
+}
+
+#[test]
+fn a_connection_is_not_kept_without_the_end_of_its_request() {
+    let head = "PUT /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let refusal = "HTTP/1.1 413 \r\nContent-Length: 0\r\n\r\n";
+    let mut stage =
+        stage([Script::new().expect(head).reply(refusal), Script::new().expect(get("/2")).reply(ok("2"))]);
+    let (peer, clock) = (stage.peer.clone(), stage.clock.clone());
+    // The head and the content go out in one write; the last chunk waits until it is known to be for nothing.
+    stage.config.connect = Some(Arc::new(Troubled { peer, clock, trouble: Trouble::Chokes(1) }));
+    let mut conn = stage.connection();
+    conn.request_with("PUT", "/1", &[], Body::reader(&b"hello"[..])).unwrap();
+    assert_eq!(conn.response().unwrap().status().as_u16(), 413);
+    conn.request("GET", "/2").unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap(), "2");
+    stage.finish();
+}
+
+#[test]
+fn a_server_that_answers_while_it_reads_is_heard() {
+    let head = "PUT /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let mut stage = stage([Script::new()
+        .expect(head)
+        .reply("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        .reply("hel")
+        .expect("0\r\n\r\n")
+        .reply("lo")]);
+    let (peer, clock) = (stage.peer.clone(), stage.clock.clone());
+    // It reads on when what it says was heard, which is its head and the beginning of its content.
+    stage.config.connect = Some(Arc::new(Troubled { peer, clock, trouble: Trouble::Chokes(2) }));
+    let mut conn = stage.connection();
+    conn.request_with("PUT", "/1", &[], Body::reader(&b"hello"[..])).unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap(), "hello");
+    assert!(conn.is_open());
     stage.finish();
 }
