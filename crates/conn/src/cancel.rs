@@ -70,12 +70,17 @@ impl CancelToken {
 
     /// Cancels.
     pub fn cancel(&self) {
-        let Some(inner) = &self.0 else { return };
-        inner.is_cancelled.store(true, Ordering::SeqCst);
-        // Under the lock: a registration that has been dropped is never interrupted afterwards, or a connection that
-        // went on to somebody else would be hit.
-        for (_, interrupt) in inner.lock().interrupts.drain(..) {
-            interrupt.interrupt();
+        if let Some(inner) = &self.0 {
+            inner.interrupt();
+        }
+    }
+
+    /// Has another token cancelled with this one, at once if this one was; until what is returned is dropped.
+    #[must_use = "dropping it ends the link"]
+    pub fn cancels(&self, other: &Self) -> Registration {
+        match &other.0 {
+            Some(inner) => self.on_cancel(Arc::<Inner>::clone(inner)),
+            None => Registration(None),
         }
     }
 
@@ -130,6 +135,17 @@ impl fmt::Debug for CancelToken {
             Some(_) => "open",
         };
         write!(f, "CancelToken({state})")
+    }
+}
+
+impl Interrupt for Inner {
+    fn interrupt(&self) {
+        self.is_cancelled.store(true, Ordering::SeqCst);
+        // Under the lock: a registration that has been dropped is never interrupted afterwards, or a connection that
+        // went on to somebody else would be hit.
+        for (_, interrupt) in self.lock().interrupts.drain(..) {
+            interrupt.interrupt();
+        }
     }
 }
 
@@ -239,5 +255,21 @@ mod tests {
         assert!(Cancelled::is_in(&error));
         assert_ne!(error.kind(), io::ErrorKind::Interrupted);
         assert!(!Cancelled::is_in(&io::ErrorKind::ConnectionAborted.into()));
+    }
+
+    #[test]
+    fn a_token_cancels_those_that_are_linked_to_it_as_long_as_they_are() {
+        let (all, one, other) = (CancelToken::new(), CancelToken::new(), CancelToken::new());
+        let linked = [all.cancels(&one), one.cancels(&other), CancelToken::never().cancels(&one)];
+        drop(CancelToken::new().cancels(CancelToken::never()));
+        drop(all.cancels(CancelToken::never()));
+        let gone = CancelToken::new();
+        drop(all.cancels(&gone));
+        all.cancel();
+        assert_eq!([&one, &other, &gone].map(CancelToken::is_cancelled), [true, true, false]);
+        let late = CancelToken::new();
+        let _linked = all.cancels(&late);
+        assert!(late.is_cancelled());
+        drop(linked);
     }
 }

@@ -72,13 +72,13 @@ impl<'c> Batch<'c> {
         Self { timeout: Some(timeout), ..self }
     }
 
-    /// Ends all early when the token is cancelled. A request with a token of its own listens to that one alone once it has
+    /// Ends all early when the token is cancelled, besides the client's own. A request with a token of its own listens to that one alone once it has
     /// begun.
     pub fn cancelled_by(self, token: &CancelToken) -> Self {
         Self { cancel: Some(token.clone()), ..self }
     }
 
-    /// Sends all requests, hands each response with its number to `work` on the thread that received it, and returns what
+    /// Takes all requests, sends them, hands each response with its number to `work` on the thread that received it, and returns what
     /// `work` made of them, in the order of the requests. Waits for all.
     ///
     /// # Panics
@@ -136,10 +136,17 @@ impl<'c> Batch<'c> {
         }
         let queue = Queue { schedule: Mutex::new(schedule), ended: Condvar::new() };
         let began = self.client.config().clock.now();
+        let cancel = self.cancel.as_ref().map(|_| CancelToken::new());
+        let link = |to: &CancelToken| {
+            let own = cancel.as_ref().unwrap_or(CancelToken::never());
+            to.cancels(own)
+        };
+        let _linked =
+            [link(&self.client.config().cancel), link(self.cancel.as_ref().unwrap_or(CancelToken::never()))];
         let threads = self.concurrency.clamp(1, count.max(1));
         let worker = |tell: Sender<(usize, T)>| {
             queue.work(|index, request| {
-                let result = request.and_then(|request| self.send(request, began));
+                let result = request.and_then(|request| self.send(request, began, cancel.as_ref()));
                 // Nobody listens any more where the caller panicked.
                 tell.send((index, work(index, result))).is_ok()
             });
@@ -175,18 +182,25 @@ impl<'c> Batch<'c> {
     }
 
     /// Sends one request within the time of all.
-    fn send(&self, mut request: Request, began: Instant) -> Result<Response<'static>, Error> {
+    fn send(
+        &self,
+        mut request: Request,
+        began: Instant,
+        cancel: Option<&CancelToken>,
+    ) -> Result<Response<'static>, Error> {
         let config = self.client.config();
-        if let Some(token) = &self.cancel {
-            token.check().map_err(|cancelled| Error::transport(cancelled.into()))?;
+        let label = |request: &Request| prepare::label_url(request.method.as_str(), &request.url);
+        if let Some(token) = cancel {
+            token
+                .check()
+                .map_err(|cancelled| Error::transport(cancelled.into()).for_request(label(&request)))?;
             request.cancel.get_or_insert_with(|| token.clone());
         }
         if self.timeout.is_some() {
             let deadline = Deadline::after(began, self.timeout, Limit::Total).during(Phase::Pool);
-            let label = || prepare::label_url(request.method.as_str(), &request.url);
             let left = deadline
                 .remaining(config.clock.now())
-                .map_err(|passed| Error::transport(passed.into()).for_request(label()))?;
+                .map_err(|passed| Error::transport(passed.into()).for_request(label(&request)))?;
             let timeouts = request.own_timeouts(config);
             timeouts.total = [timeouts.total, left].into_iter().flatten().min();
         }

@@ -67,7 +67,11 @@ impl RequestBuilder {
     /// ```
     pub fn query<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.with(|request| {
-            request.url.query_pairs_mut().extend_pairs(pairs);
+            let mut pairs = pairs.into_iter().peekable();
+            // None leaves no lonely question mark.
+            if pairs.peek().is_some() {
+                request.url.query_pairs_mut().extend_pairs(pairs);
+            }
             Ok(())
         })
     }

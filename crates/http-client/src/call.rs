@@ -57,6 +57,8 @@ pub struct Call {
     reasked: Reasked,
     /// A server refused the expectation.
     without_expect: bool,
+    /// A response of the present host was malformed.
+    was_malformed: bool,
     trail: Trail,
 }
 
@@ -146,6 +148,7 @@ impl Call {
             replayed: false,
             reasked: Reasked::default(),
             without_expect: false,
+            was_malformed: false,
             trail: Trail::default(),
         })
     }
@@ -178,12 +181,11 @@ impl Call {
             State::Attempted { fresh, deadlines, .. } => return self.attempt(fresh, deadlines),
             State::Ready { fresh, why } => (fresh, why),
         };
-        let mut timeouts = self.timeouts();
+        let mut until_head = None;
         match self.drive.as_mut().map(|drive| drive.next(now)) {
             None => {}
             Some(resilience::Step::Attempt(attempt)) => {
-                let own = attempt.deadline.map(|deadline| deadline.saturating_duration_since(now));
-                timeouts.attempt = [timeouts.attempt, own].into_iter().flatten().min();
+                until_head = attempt.deadline.map(|deadline| deadline.saturating_duration_since(now));
             }
             Some(resilience::Step::Sleep { until, .. }) => {
                 self.waiting_since.get_or_insert(now);
@@ -196,7 +198,7 @@ impl Call {
             self.waited = now.saturating_duration_since(since);
         }
         self.attempts += 1;
-        let deadlines = Deadlines::new(timeouts, self.started, now);
+        let deadlines = Deadlines::new(self.timeouts(), self.started, now).with_head_within(until_head, now);
         self.state = State::Attempted { fresh, why, deadlines };
         self.attempt(fresh, deadlines)
     }
@@ -269,9 +271,11 @@ impl Call {
             self.state = State::Ready { fresh: reask == Reask::Elsewhere, why: Why::Reask };
             return Verdict::Discard;
         }
-        if self.goes_on(|of| retry::of_response(head.status, &head.headers, of, wall), now) {
+        let of = Of { unapplied: answered.is_reused || !answered.is_sent, ..self.of() };
+        let verdict = retry::of_response(head.status, &head.headers, of, wall);
+        if self.goes_on(verdict, now) {
             self.last_error = None;
-            self.state = State::Ready { fresh: false, why: Why::Retry };
+            self.retry(retry::needs_another_connection(verdict));
             return Verdict::Discard;
         }
         let asked = Asked {
@@ -282,7 +286,8 @@ impl Call {
         };
         let policy = self.request.redirect.as_ref().unwrap_or(&self.config.redirect);
         match redirect(asked, head.status, head.headers.get("location"), policy) {
-            Redirect::Deliver(_) => {
+            Redirect::Deliver(reason) => {
+                self.trail.not_followed = Some(reason);
                 self.state = State::Answered;
                 return Verdict::Deliver;
             }
@@ -311,6 +316,7 @@ impl Call {
         let url = mem::replace(&mut self.request.url, hop.url);
         self.trail.history.push(Passed { url, head: head.clone() });
         (self.replayed, self.reasked, self.last_error) = (false, Reasked::default(), None);
+        (self.was_malformed, self.trail.gave_up) = (false, None);
         self.state = State::Ready { fresh: false, why: Why::Redirect };
         self.enter_host(now);
     }
@@ -324,33 +330,48 @@ impl Call {
         let may_replay = lost.is_some_and(|lost| {
             replay(lost, is_idempotent, self.request.body.is_replayable(), self.replayed).is_ok()
         });
-        self.state = if may_replay {
+        if may_replay {
             self.replayed = true;
-            State::Ready { fresh: true, why: Why::Replay }
-        } else if self.goes_on(|of| retry::of_error(&error, lost, of), now) {
+            self.state = State::Ready { fresh: true, why: Why::Replay };
+            return;
+        }
+        let verdict = retry::of_error(&error, lost, self.of());
+        self.was_malformed |= error.kind() == ErrorKind::Protocol;
+        if self.goes_on(verdict, now) {
             self.last_error = Some(error);
             // Not on what may be as dead as the one before.
-            State::Ready { fresh: true, why: Why::Retry }
+            self.retry(true);
         } else {
-            State::Failed(self.failed(error))
-        };
+            self.state = State::Failed(self.failed(error));
+        }
+    }
+
+    /// Makes the next step an attempt that may be replayed as any other.
+    fn retry(&mut self, fresh: bool) {
+        self.replayed = false;
+        self.state = State::Ready { fresh, why: Why::Retry };
+    }
+
+    fn of(&self) -> Of {
+        Of {
+            is_replayable: self.request.body.is_replayable(),
+            repeats_throttled: self.config.retry_throttled,
+            unapplied: false,
+            was_malformed: self.was_malformed,
+        }
     }
 
     /// Reports the attempt to the host's policies, and asks them whether the call goes on.
-    fn goes_on(&mut self, judge: impl FnOnce(Of) -> resilience::Verdict, now: Instant) -> bool {
-        let of = Of {
-            is_idempotent: self.safety() == ReplaySafety::Idempotent,
-            is_replayable: self.request.body.is_replayable(),
-            repeats_throttled: self.config.retry_throttled,
-        };
+    fn goes_on(&mut self, verdict: resilience::Verdict, now: Instant) -> bool {
         let Some(drive) = &mut self.drive else { return false };
-        drive.report(judge(of), now);
-        let goes_on = !matches!(drive.next(now), resilience::Step::Finished(_));
-        if goes_on {
-            // The wait counts from here.
-            self.waiting_since = Some(now);
+        drive.report(verdict, now);
+        if let resilience::Step::Finished(result) = drive.next(now) {
+            self.trail.gave_up = result.err();
+            return false;
         }
-        goes_on
+        // The wait counts from here.
+        self.waiting_since = Some(now);
+        true
     }
 
     /// Puts the attempt that ends into the list.
@@ -361,7 +382,7 @@ impl Call {
     }
 
     fn failed(&self, error: Error) -> Error {
-        error.for_request(self.label()).after(self.trail.attempts.clone())
+        error.for_request(self.label()).after(&self.trail)
     }
 
     /// Ends a call that was cancelled while it waited for its next attempt.

@@ -60,7 +60,8 @@ pub struct ClientConfig {
     /// What a [`Connection`](crate::Connection) may send before earlier requests are answered.
     pub pipelining: Pipelining,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
-    /// once, and that is all. [`standard`](Self::standard) turns it on.
+    /// once, and that is all. [`standard`](Self::standard) turns it on. The policy's attempt timeout, 10 s unless it is set to
+    /// none, ends with the response head; [`Timeouts::attempt`] bounds the content too.
     pub retry: Option<RetryPolicy>,
     /// How many retries all calls to a host may make together. Default: a tenth of the load, and no more than 20 at once.
     pub retry_budget: Option<BudgetConfig>,
@@ -175,7 +176,7 @@ impl ClientConfig {
     #[must_use]
     pub fn standard() -> Self {
         let mut retry = RetryPolicy::default();
-        // An attempt lasts to the end of its content: a long download is no failure.
+        // `timeouts.response` is there already.
         retry.attempt_timeout = None;
         let mut config =
             Self { retry: Some(retry), breaker: Some(BreakerConfig::default()), ..Self::default() };

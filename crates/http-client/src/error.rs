@@ -15,8 +15,10 @@ use std::io;
 use std::sync::Arc;
 
 use conn::{ConnectError, Limit, Phase, TimedOut};
-use wire::StatusCode;
+use resilience::GiveUp;
+use wire::{ParseError, StatusCode};
 
+use crate::call::Trail;
 pub(crate) use attempts::Attempts;
 pub use attempts::{AttemptInfo, Why};
 pub use decode::DecodeError;
@@ -40,6 +42,7 @@ struct Inner {
     /// The method and the URL without user-info and query.
     request: Option<String>,
     attempts: Attempts,
+    gave_up: Option<GiveUp>,
     progress: Option<Progress>,
     source: Arc<dyn StdError + Send + Sync>,
 }
@@ -153,6 +156,7 @@ impl Error {
             kind,
             request: None,
             attempts: Attempts::None,
+            gave_up: None,
             progress: None,
             source: source.into().into(),
         }))
@@ -165,9 +169,9 @@ impl Error {
         })
     }
 
-    /// Adds what its call tried.
-    pub(crate) fn after(self, attempts: Attempts) -> Self {
-        self.with(|inner| inner.attempts = attempts)
+    /// Adds what its call tried, and why it did not go on.
+    pub(crate) fn after(self, trail: &Trail) -> Self {
+        self.with(|inner| (inner.attempts, inner.gave_up) = (trail.attempts.clone(), trail.gave_up))
     }
 
     /// Says how far the exchange had come, unless that is said already.
@@ -226,6 +230,17 @@ impl Error {
     #[must_use]
     pub fn attempts(&self) -> &[AttemptInfo] {
         self.0.attempts.as_slice()
+    }
+
+    /// Returns why the policies of a [`Client`](crate::Client) did not have the call tried again; none where it has none.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GiveUp> {
+        self.0.gave_up
+    }
+
+    /// Returns why the peer's words cannot be understood.
+    pub(crate) fn parse_error(&self) -> Option<&ParseError> {
+        self.find()
     }
 
     /// Returns why no connection could be made.

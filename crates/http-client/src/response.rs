@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use coded::Coded;
 use conn::Clock;
+use resilience::GiveUp;
 use url::Url;
 use wire::{Headers, ResponseHead, StatusCode, Version};
 
@@ -116,12 +117,13 @@ impl<'c> Response<'c> {
     /// ```
     #[must_use]
     pub fn redirect(&self, policy: &RedirectPolicy) -> Redirect {
+        let is_replayable = self.trail.not_followed != Some(NotFollowed::ContentConsumed);
         let asked = self.lease.asked_url();
         let Some(url) = self.trail.url.as_ref().or(asked.as_ref()) else {
             return Redirect::Deliver(NotFollowed::NoRedirect);
         };
         let followed = u32::try_from(self.trail.history.len()).unwrap_or(u32::MAX);
-        let asked = Asked { method: self.lease.method(), url, is_replayable: true, followed };
+        let asked = Asked { method: self.lease.method(), url, is_replayable, followed };
         redirect(asked, self.status(), self.headers().get("location"), policy)
     }
 
@@ -132,7 +134,23 @@ impl<'c> Response<'c> {
         self.trail.attempts.as_slice()
     }
 
-    pub(crate) fn head(&self) -> &ResponseHead {
+    /// Returns why a client delivered the response instead of following it elsewhere; none for a
+    /// [`Connection`](crate::Connection), which follows nothing.
+    #[must_use]
+    pub fn not_followed(&self) -> Option<NotFollowed> {
+        self.trail.not_followed
+    }
+
+    /// Returns why a client's policies did not have the call tried again, where they have an opinion on the response: all
+    /// attempts were made, the budget is used up, the method allows none.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GiveUp> {
+        self.trail.gave_up
+    }
+
+    /// Returns the head: version, status, reason and field lines.
+    #[must_use]
+    pub fn head(&self) -> &ResponseHead {
         &self.lease.message.head
     }
 
@@ -246,7 +264,8 @@ impl<'c> Response<'c> {
         self.shown = 0;
         let n = match &mut self.coded {
             Coded::Plain => {
-                let n = self.lease.read(buf, &self.deadlines, &*self.clock)?;
+                let n = self.lease.read(buf, &self.deadlines, &*self.clock);
+                let n = n.map_err(|error| self.fault(error))?;
                 self.conclude();
                 self.count(n);
                 n
@@ -270,11 +289,20 @@ impl<'c> Response<'c> {
         if !matches!(self.coded, Coded::Plain) {
             return self.decode(None);
         }
-        let len = self.lease.content(&self.deadlines, &*self.clock)?;
+        let len = self.content()?;
         if len == 0 {
             self.conclude();
         }
         Ok(len)
+    }
+
+    fn content(&mut self) -> Result<usize, Error> {
+        self.lease.content(&self.deadlines, &*self.clock).map_err(|error| self.fault(error))
+    }
+
+    /// Completes an error by the request, and by what its call tried.
+    fn fault(&self, error: Error) -> Error {
+        self.lease.named(error).after(&self.trail)
     }
 
     /// Returns the first `len` bytes that wait.
@@ -302,9 +330,9 @@ impl<'c> Response<'c> {
                 Ok(Step::Made(n)) => return Ok(n),
                 Ok(Step::End) => return Ok(0),
                 Ok(Step::Hungry) => {}
-                Err(error) => return Err(self.lease.named(error.into())),
+                Err(error) => return Err(self.fault(error.into())),
             }
-            let len = self.lease.content(&self.deadlines, &*self.clock)?;
+            let len = self.content()?;
             self.coded.feed(self.lease.buffered(len));
             if len > 0 {
                 self.lease.consume(len);

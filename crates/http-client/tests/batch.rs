@@ -174,3 +174,25 @@ fn a_panic_ends_the_batch_and_goes_on_to_the_caller() {
         assert!(worked.load(Ordering::SeqCst) <= if in_work { 1 } else { 100 });
     }
 }
+
+#[test]
+fn the_token_of_the_client_ends_a_batch_that_has_one_too() {
+    for of_client in [true, false] {
+        let mut stage = stage([]);
+        stage.config.cancel = CancelToken::new();
+        let own = CancelToken::new();
+        if of_client {
+            stage.config.cancel.cancel()
+        } else {
+            own.cancel()
+        }
+        let client = stage.client();
+        let results = client
+            .batch()
+            .cancelled_by(&own)
+            .run([client.get("http://a/x")], |_, response| response.map(|_| ()).unwrap_err());
+        assert_eq!(results[0].kind(), ErrorKind::Cancelled, "{of_client}");
+        assert!(results[0].to_string().starts_with("GET http://a/x"), "{}", results[0]);
+        assert_eq!(stage.peer.connects(), 0);
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Stage, get, ok, stage};
 use http_client::conn::{Clock as _, ConnectError, FailedAddress};
-use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, Stack};
+use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, GiveUp, Stack};
 use http_client::{
     BreakerConfig, CancelToken, Client, ClientConfig, ErrorKind, Origin, RetryPolicy, StatusCode, Why,
 };
@@ -43,13 +43,11 @@ fn codes(attempts: &[http_client::AttemptInfo]) -> Vec<Result<u16, ErrorKind>> {
 
 #[test]
 fn a_failed_call_is_tried_again_after_a_wait() {
-    let stage = retrying([Script::new()
-        .expect(get("/"))
-        .reply(status(503, ""))
-        .expect(get("/"))
-        .reply(status(500, ""))
-        .expect(get("/"))
-        .reply(ok("there"))]);
+    let stage = retrying([
+        Script::new().expect(get("/")).reply(status(503, "")),
+        Script::new().expect(get("/")).reply(status(500, "")),
+        Script::new().expect(get("/")).reply(ok("there")),
+    ]);
     let client = stage.client();
     let response = client.get("http://a/").send().unwrap();
     let attempts = response.attempts();
@@ -57,15 +55,88 @@ fn a_failed_call_is_tried_again_after_a_wait() {
     assert_eq!([0, 1, 2].map(|i| attempts[i].why), [Why::First, Why::Retry, Why::Retry]);
     assert_eq!([0, 1, 2].map(|i| attempts[i].waited), [Duration::ZERO, S, S]);
     assert_eq!(response.text().unwrap(), "there");
-    assert_eq!((stage.clock.elapsed(), stage.peer.connects()), (S * 2, 1));
+    // What is behind a connection that brought a failure is not asked again.
+    assert_eq!((stage.clock.elapsed(), stage.peer.connects()), (S * 2, 3));
+    stage.finish();
+}
+
+#[test]
+fn a_server_that_asks_for_patience_is_asked_again_where_it_said_so() {
+    let wait = || status(429, "Retry-After: 1\r\n");
+    let stage = retrying([Script::new().expect(get("/")).reply(wait()).expect(get("/")).reply(ok(""))]);
+    assert_eq!(codes(stage.client().get("http://a/").send().unwrap().attempts()), [Ok(429), Ok(200)]);
+    stage.finish();
+}
+
+#[test]
+fn nothing_but_the_policy_for_retries_limits_an_attempt_and_that_no_further_than_to_the_head() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na";
+    let slow = || Script::new().expect(get("/")).reply(head).stall(S * 30).reply("b");
+    let late = || Script::new().expect(get("/")).stall(S * 30).reply(ok("late"));
+    let breaker = Some(BreakerConfig::default());
+    let mut own = RetryPolicy::default();
+    own.max_attempts = NonZeroU32::MIN;
+    for (retry, breaker, limited) in [
+        (None, breaker, false),
+        (Some(RetryPolicy::never()), None, false),
+        (Some(own), None, true),
+        (ClientConfig::standard().retry, breaker, false),
+    ] {
+        let mut stage = stage([slow(), late()]);
+        (stage.config.retry, stage.config.breaker) = (retry, breaker);
+        let client = stage.client();
+        assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), "ab", "{retry:?}");
+        client.close_idle();
+        let response = client.get("http://a/").send();
+        let limit = response.as_ref().err().and_then(http_client::Error::limit);
+        assert_eq!(limit, limited.then_some(http_client::Limit::Attempt), "{retry:?} {response:?}");
+    }
+}
+
+#[test]
+fn why_a_call_was_not_tried_again_is_told() {
+    let stage = retrying([Script::new().expect_head().expect("hi").reply(status(503, ""))]);
+    let client = stage.client();
+    let response = client.post("http://a/").body("hi").send().unwrap();
+    assert_eq!(response.gave_up(), Some(GiveUp::NotReplaySafe));
+    drop(response);
+    stage.peer.push_error(ConnectError::NoAddress { host: "a".into() });
+    client.close_idle();
+    assert_eq!(client.get("http://a/").send().unwrap_err().gave_up(), Some(GiveUp::Permanent));
+    assert_eq!(Client::new().get("x:").send().unwrap_err().gave_up(), None);
+}
+
+#[test]
+fn content_that_fails_tells_what_its_call_tried() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut";
+    let stage = retrying([
+        Script::new().expect(get("/")).reply(status(503, "")),
+        Script::new().expect(get("/")).reply(cut).close(),
+    ]);
+    let error = stage.client().get("http://a/").send().unwrap().text().unwrap_err();
+    assert_eq!((error.kind(), codes(error.attempts())), (ErrorKind::Truncated, vec![Ok(503), Ok(200)]));
+}
+
+#[test]
+fn a_retry_is_replayed_as_a_first_attempt_is() {
+    let (again, well) = (status(429, "Retry-After: 1\r\n"), ok("well"));
+    let stage = retrying([
+        Script::new().expect(get("/")).reply(ok("")).expect(get("/")).close(),
+        Script::new().expect(get("/")).reply(again).expect(get("/")).close(),
+        Script::new().expect(get("/")).reply(well),
+    ]);
+    let client = stage.client();
+    client.get("http://a/").send().unwrap().text().unwrap();
+    let response = client.get("http://a/").send().unwrap();
+    let whys: Vec<_> = response.attempts().iter().map(|attempt| attempt.why).collect();
+    assert_eq!(whys, [Why::First, Why::Replay, Why::Retry, Why::Replay]);
     stage.finish();
 }
 
 #[test]
 fn the_last_response_is_delivered_when_the_attempts_are_used_up() {
-    let fail =
-        |script: Script| script.expect(get("/")).reply("HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\nbusy");
-    let stage = retrying([fail(fail(fail(Script::new())))]);
+    let busy = || Script::new().expect(get("/")).reply("HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\nbusy");
+    let stage = retrying([busy(), busy(), busy()]);
     let client = stage.client();
     let response = client.get("http://a/").send().unwrap();
     assert_eq!((response.status(), response.attempts().len()), (StatusCode::SERVICE_UNAVAILABLE, 3));
@@ -109,11 +180,8 @@ fn what_may_have_been_applied_is_not_repeated() {
         (keyed, Some("7"), None, 2),
         (keyed, Some("7"), Some(false), 1),
     ] {
-        let mut script = Script::new().expect(request).reply(status(500, ""));
-        if tries == 2 {
-            script = script.expect(request).reply(ok(""));
-        }
-        let stage = retrying([script]);
+        let again = (tries == 2).then(|| Script::new().expect(request).reply(ok("")));
+        let stage = retrying([Script::new().expect(request).reply(status(500, ""))].into_iter().chain(again));
         let client = stage.client();
         let mut builder = client.post("http://a/").body("hi");
         if let Some(key) = key {
@@ -204,15 +272,14 @@ fn a_call_that_waits_can_be_cancelled() {
 
 #[test]
 fn the_budget_bounds_what_retries_add() {
-    let fail = |script: Script, n: usize| {
-        (0..n).fold(script, |script, _| script.expect(get("/")).reply(status(503, "")))
-    };
-    let mut stage = retrying([fail(Script::new(), 3 + 1)]);
+    let fail = || Script::new().expect(get("/")).reply(status(503, ""));
+    let mut stage = retrying([fail(), fail(), fail(), fail()]);
     let mut budget = BudgetConfig::default();
     (budget.capacity, budget.ratio_permille, budget.trickle_permille) = (2, 0, 0);
     stage.config.retry_budget = Some(budget);
     let client = stage.client();
     assert_eq!(client.get("http://a/").send().unwrap().attempts().len(), 3);
+    client.close_idle();
     assert_eq!(client.get("http://a/").send().unwrap().attempts().len(), 1, "the bucket is empty");
     stage.finish();
 }
@@ -308,7 +375,10 @@ fn settings_that_cannot_be_are_refused() {
 
 #[test]
 fn a_call_can_be_retried_by_a_client_that_has_no_policy() {
-    let stage = stage([Script::new().expect(get("/")).reply(status(503, "")).expect(get("/")).reply(ok(""))]);
+    let stage = stage([
+        Script::new().expect(get("/")).reply(status(503, "")),
+        Script::new().expect(get("/")).reply(ok("")),
+    ]);
     let client = stage.client();
     let response = client.get("http://a/").retry(policy(2, S)).send().unwrap();
     assert_eq!(codes(response.attempts()), [Ok(503), Ok(200)]);

@@ -41,7 +41,8 @@ pub struct RetryPolicy {
     pub throttled_backoff: Backoff,
     /// For how long after its start a call may begin a retry; `None` by default.
     pub max_elapsed: Option<Duration>,
-    /// How long one attempt may take; 10 s by default, `None` for as long as the deadline allows.
+    /// How long one attempt may take; 10 s by default, `None` for as long as the deadline allows. What an attempt is, whoever
+    /// drives the call says.
     pub attempt_timeout: Option<Duration>,
     /// The longest wait that a server may ask for; 30 s by default. Beyond it the call gives up at once: a thread that
     /// sleeps for hours because a server said so is a fault of its own.
@@ -57,10 +58,10 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Tries once.
+    /// Tries once, for as long as the deadline allows.
     #[must_use]
     pub fn never() -> Self {
-        Self { max_attempts: NonZeroU32::MIN, ..Self::default() }
+        Self { max_attempts: NonZeroU32::MIN, attempt_timeout: None, ..Self::default() }
     }
 }
 
@@ -99,7 +100,7 @@ pub enum OnOpen {
 pub enum ReplaySafety {
     /// Twice is as good as once.
     Idempotent,
-    /// It may be sent again only after [`FailureClass::NotApplied`].
+    /// It may be sent again only after a failure that was [not applied](Failure::not_applied).
     OnlyIfNotApplied,
     /// It is sent once, whatever happens.
     Never,
@@ -154,13 +155,16 @@ pub struct Failure {
     pub pushback: Pushback,
     /// Whether what was sent can be sent once more: false for a stream that was read.
     pub replayable: bool,
+    /// Whether the peer is believed not to have acted on it, though its class is not
+    /// [`NotApplied`](FailureClass::NotApplied).
+    pub not_applied: bool,
 }
 
 impl Failure {
     /// Describes a failure without a word from the peer, of something that can be sent again.
     #[must_use]
     pub const fn new(class: FailureClass) -> Self {
-        Self { class, pushback: Pushback::None, replayable: true }
+        Self { class, pushback: Pushback::None, replayable: true, not_applied: false }
     }
 
     /// Adds that the peer asked to wait.
@@ -173,6 +177,12 @@ impl Failure {
     #[must_use]
     pub const fn refused(self) -> Self {
         Self { pushback: Pushback::Never, ..self }
+    }
+
+    /// Adds that the peer is believed not to have acted on it: one that sheds load, where the caller trusts its word.
+    #[must_use]
+    pub const fn not_applied(self) -> Self {
+        Self { not_applied: true, ..self }
     }
 
     /// Adds that what was sent is gone.

@@ -18,8 +18,9 @@ impl Call {
     pub(super) fn expects(&self) -> bool {
         let Request { headers, body, .. } = &self.request;
         let own_accord = prepare::expects(self.config.expect_above, body.length());
+        let by_default = own_accord || self.config.headers.contains("expect");
         !self.without_expect
-            && (headers.contains("expect") || (own_accord && !self.request.leaves_out("expect")))
+            && (headers.contains("expect") || (by_default && !self.request.leaves_out("expect")))
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use resilience::GiveUp;
 use url::Url;
 use wire::ResponseHead;
 
 use crate::error::Attempts;
+use crate::policy::redirect::NotFollowed;
 use crate::request::redacted;
 
 /// What is known of a response besides its head.
@@ -33,6 +35,10 @@ pub(crate) struct Trail {
     pub(crate) url: Option<Url>,
     pub(crate) history: Vec<Passed>,
     pub(crate) attempts: Attempts,
+    /// Why the policies did not have the call tried again.
+    pub(crate) gave_up: Option<GiveUp>,
+    /// Why the response was delivered, and no redirect followed.
+    pub(crate) not_followed: Option<NotFollowed>,
 }
 
 /// A response on the way: a redirect that was followed.

@@ -33,6 +33,12 @@ impl JsonError {
         self.is_cut
     }
 
+    /// Says what is wrong, in the words of `serde_json`; they can quote the content, which no other text of this error does.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.source.to_string()
+    }
+
     /// Returns the line where reading stopped, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
@@ -46,19 +52,17 @@ impl JsonError {
     }
 }
 
-impl std::error::Error for JsonError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
+impl std::error::Error for JsonError {}
 
+/// Where it is, not what is there: nobody knows what the content holds.
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.source.is_data() {
+        let what = if self.source.is_data() {
             "the JSON is not of the type that was asked for"
         } else {
             "the content is no JSON"
-        })
+        };
+        write!(f, "{what}: line {}, column {}", self.line(), self.column())
     }
 }
 
@@ -67,7 +71,8 @@ impl fmt::Debug for JsonError {
         f.debug_struct("JsonError")
             .field("text", &format_args!("{} bytes", self.text.len()))
             .field("is_cut", &self.is_cut)
-            .field("source", &self.source)
+            .field("line", &self.line())
+            .field("column", &self.column())
             .finish()
     }
 }

@@ -10,6 +10,8 @@ pub struct Deadlines {
     timeouts: Timeouts,
     /// The earlier of the attempt's and the call's.
     outer: Deadline,
+    /// Until when the response head must be there.
+    head: Deadline,
 }
 
 impl Deadlines {
@@ -18,7 +20,14 @@ impl Deadlines {
     pub fn new(timeouts: Timeouts, called: Instant, now: Instant) -> Self {
         let total = Deadline::after(called, timeouts.total, Limit::Total);
         let attempt = Deadline::after(now, timeouts.attempt, Limit::Attempt);
-        Self { timeouts, outer: total.min(attempt) }
+        Self { timeouts, outer: total.min(attempt), head: Deadline::NEVER }
+    }
+
+    /// Allows no more than `time` for all up to the response head: an attempt of the retry policy ends there.
+    #[must_use]
+    pub(crate) fn with_head_within(mut self, time: Option<Duration>, now: Instant) -> Self {
+        self.head = Deadline::after(now, time, Limit::Attempt);
+        self
     }
 
     /// Allows another time for the response head.
@@ -39,12 +48,13 @@ impl Deadlines {
     #[must_use]
     pub fn connect(&self, now: Instant) -> Deadline {
         self.step(now, self.timeouts.connect, Limit::Connect, Phase::Connect)
+            .min(self.head.during(Phase::Connect))
     }
 
     /// Returns the deadline of the next write.
     #[must_use]
     pub fn send(&self, now: Instant) -> Deadline {
-        self.step(now, self.timeouts.idle, Limit::Idle, Phase::Send)
+        self.step(now, self.timeouts.idle, Limit::Idle, Phase::Send).min(self.head.during(Phase::Send))
     }
 
     /// Returns the deadline of waiting for 100 (Continue).
@@ -56,7 +66,8 @@ impl Deadlines {
     /// Returns the deadline of the complete response head.
     #[must_use]
     pub fn response(&self, now: Instant) -> Deadline {
-        self.step(now, self.timeouts.response, Limit::Response, Phase::Response)
+        let own = self.step(now, self.timeouts.response, Limit::Response, Phase::Response);
+        own.min(self.head.during(Phase::Response))
     }
 
     /// Returns the deadline of the next read of content.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::AsciiSet;
 use url::Url;
 use wire::{Headers, Method, StatusCode, is_secret_field};
 
@@ -49,6 +50,14 @@ pub struct Hop {
     pub keeps_secrets: bool,
     /// Whether it stays at the origin of the one before.
     pub same_origin: bool,
+}
+
+impl Hop {
+    /// Returns the request target: path and query.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        super::prepare::target(&self.url)
+    }
 }
 
 /// Shows no secret: of the URL neither user-info nor query.
@@ -102,6 +111,10 @@ pub(crate) fn redirect(
     if !matches!(url.scheme(), "http" | "https") {
         return Redirect::Refuse(RefusedRedirect::Scheme);
     }
+    // Some hosts and ports are good enough for a URL, and none that can be connected to.
+    let Ok(origin) = super::prepare::origin(&url) else {
+        return Redirect::Refuse(RefusedRedirect::InvalidLocation);
+    };
     if asked.url.scheme() == "https" && url.scheme() == "http" && !policy.allow_downgrade {
         return Redirect::Refuse(RefusedRedirect::Downgrade);
     }
@@ -109,27 +122,27 @@ pub(crate) fn redirect(
         return Redirect::Refuse(RefusedRedirect::NotAllowed);
     }
     let same_origin = asked.url.origin() == url.origin();
-    let is_trusted = || {
-        let origin = super::prepare::origin(&url);
-        origin.is_ok_and(|origin| policy.keep_headers_for.contains(&origin))
-    };
-    let keeps_secrets = same_origin || is_trusted();
+    let keeps_secrets = same_origin || policy.keep_headers_for.contains(&origin);
     Redirect::Follow(Hop { keeps_secrets, url, method, keeps_content, same_origin })
 }
 
-/// 301 and 302 turn POST into GET, as every browser does; 303 turns all but HEAD; 307 and 308 keep everything.
+/// 301 and 302 turn POST into GET, as every browser does; 303 turns all but HEAD, and leaves all content behind; 307 and 308
+/// keep everything.
 fn next_method(method: &Method, status: StatusCode) -> (Method, bool) {
     match status.as_u16() {
         301 | 302 if *method == Method::POST => (Method::GET, false),
-        303 if *method != Method::GET && *method != Method::HEAD => (Method::GET, false),
+        // RFC 9110 §15.4.4: what the other URL tells is asked for, and nothing is sent there.
+        303 if *method == Method::HEAD => (Method::HEAD, false),
+        303 => (Method::GET, false),
         _ => (method.clone(), true),
     }
 }
 
 /// Resolves a `Location` (RFC 9110 §10.2.2, RFC 3986 §5.2).
 fn target(base: &Url, location: &[u8]) -> Option<Url> {
-    // What is not ASCII is taken as UTF-8, as browsers take it.
-    let mut url = base.join(std::str::from_utf8(location).ok()?).ok()?;
+    // What is not ASCII goes back byte by byte as it came, whatever charset it is in.
+    let location = percent_encoding::percent_encode(location, &AsciiSet::EMPTY).to_string();
+    let mut url = base.join(&location).ok()?;
     if url.fragment().is_none() {
         url.set_fragment(base.fragment());
     }
@@ -149,8 +162,8 @@ pub(crate) fn carry_over(headers: &mut Headers, hop: &Hop) {
                 .iter()
                 .any(|start| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)))
         };
-        // A Host of the caller's own names the origin that was left.
-        (hop.same_origin || !is("host"))
+        // A Host of the caller's own names the origin that was left, and a Referer may tell what was asked for there.
+        (hop.same_origin || !is("host") && !is("referer"))
             && (hop.keeps_secrets || !is_secret_field(name))
             && (hop.keeps_content || !describes_content())
     });

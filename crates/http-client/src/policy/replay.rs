@@ -58,9 +58,9 @@ pub(crate) fn replay(lost: Lost, idempotent: bool, replayable: bool, replayed: b
     Ok(())
 }
 
-/// RFC 9110 §9.2.2
+/// RFC 9110 §9.2.2, and those of IANA's registry of methods that clients send.
 pub(crate) fn is_idempotent(method: &Method) -> bool {
-    method.is_idempotent()
+    method.is_idempotent() || matches!(method.as_str(), "QUERY" | "PROPFIND" | "REPORT" | "SEARCH")
 }
 
 #[cfg(test)]
@@ -87,10 +87,12 @@ mod tests {
 
     #[test]
     fn idempotence_follows_the_method() {
-        for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] {
+        for method in
+            ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY", "PROPFIND", "REPORT", "SEARCH"]
+        {
             assert!(is_idempotent(&method.parse().unwrap()), "{method}");
         }
-        for method in ["POST", "PATCH", "CONNECT", "get", "WHATEVER"] {
+        for method in ["POST", "PATCH", "CONNECT", "get", "query", "WHATEVER"] {
             assert!(!is_idempotent(&method.parse().unwrap()), "{method}");
         }
     }

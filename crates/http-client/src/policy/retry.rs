@@ -13,11 +13,14 @@ use crate::error::{Error, ErrorKind, TunnelError};
 /// What has to be known of a request to judge its outcome.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Of {
-    pub(crate) is_idempotent: bool,
     /// Its content, if it has any, can be sent once more.
     pub(crate) is_replayable: bool,
     /// The caller lets requests that are not idempotent be repeated when the server sheds load.
     pub(crate) repeats_throttled: bool,
+    /// The response came before it was complete, or on a connection that had been idle.
+    pub(crate) unapplied: bool,
+    /// A response was malformed before.
+    pub(crate) was_malformed: bool,
 }
 
 impl Of {
@@ -43,27 +46,41 @@ pub(crate) fn of_response(status: StatusCode, headers: &Headers, of: Of, now: Sy
     use FailureClass::{NotApplied, Throttled, Transient};
 
     let asked = retry_after(headers, now);
-    let failed = |class, outcome| {
-        let failure = of.failure(class);
+    let retry = |failure: Failure, outcome| {
         Verdict::Failed(asked.map_or(failure, |asked| failure.after(asked)), outcome)
     };
+    let failed = |class, outcome| retry(of.failure(class), outcome);
+    let throttled = |believed: bool, outcome| {
+        let failure = of.failure(Throttled);
+        retry(if believed { failure.not_applied() } else { failure }, outcome)
+    };
     // Who sheds load has not acted on it, or says so at least: believed only where the caller wants it.
-    let throttled = if of.repeats_throttled && !of.is_idempotent { NotApplied } else { Throttled };
+    let believed = of.repeats_throttled;
     let (alive, broken) = (Outcome::Success, Outcome::FAILURE);
     match status.as_u16() {
-        // The server gave up waiting for it, so it was not applied; asked again at once it was already.
-        408 => failed(Transient, alive),
+        // RFC 9110 §15.5.9: the server gave up waiting for it. That says nothing of its health.
+        408 => failed(if of.unapplied { NotApplied } else { Transient }, Outcome::Ignored),
         // RFC 9110 §15.5.14: refused before it was acted on, and only for a while.
-        413 if asked.is_some() => failed(if of.is_idempotent { Throttled } else { NotApplied }, alive),
-        429 => failed(throttled, alive),
-        503 if asked.is_some() => failed(throttled, Outcome::Failure { open_for: asked }),
-        529 => failed(throttled, broken),
-        501 | 505 | 506 | 507 | 508 | 510 | 511 => Verdict::Done(alive),
+        413 if asked.is_some() => throttled(true, alive),
+        // RFC 9110 §15.5.20, RFC 8470 §5.2: asked again at once they were already, and are no word on its health.
+        421 | 425 => Verdict::Done(Outcome::Ignored),
+        429 => throttled(believed, alive),
+        503 if asked.is_some() => throttled(believed, Outcome::Failure { open_for: asked }),
+        529 => throttled(believed, broken),
+        501 | 505 | 506 | 507 | 508 | 510 => Verdict::Done(alive),
+        // RFC 6585 §6: it comes from something on the way.
+        511 => Verdict::Done(Outcome::Ignored),
         // A gateway that cannot speak TLS with the server behind it will not learn it in a second.
         525 | 526 | 530 => Verdict::Done(broken),
         500..=599 => failed(Transient, broken),
         _ => Verdict::Done(alive),
     }
+}
+
+/// Says whether a retry must not go where the response came from: what is behind that connection failed, unless it only
+/// asked for patience.
+pub(crate) fn needs_another_connection(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Failed(failure, _) if failure.class != FailureClass::Throttled)
 }
 
 /// Judges an attempt without a response; `lost` tells how far it came on its connection, if it had one.
@@ -88,11 +105,16 @@ pub(crate) fn of_error(error: &Error, lost: Option<Lost>, of: Of) -> Verdict {
             Some(_) => failed(Timeout, Outcome::FAILURE),
         },
         ErrorKind::Disconnected => match lost {
-            Some(lost) if lost.sent == 0 => failed(NotApplied, Outcome::FAILURE),
-            // RFC 9112 §9.5: a server may close what it thinks idle.
-            Some(lost) if lost.reused && lost.received == 0 => failed(Transient, Outcome::Ignored),
+            Some(Lost { reused, sent, received: 0 }) => {
+                // RFC 9112 §9.5: a server may close what it thinks idle.
+                let outcome = if reused { Outcome::Ignored } else { Outcome::FAILURE };
+                failed(if sent == 0 { NotApplied } else { Transient }, outcome)
+            }
             _ => failed(Transient, Outcome::FAILURE),
         },
+        // A limit of our own: the server is well, and will say the same again.
+        ErrorKind::Protocol if matches!(error.parse_error(), Some(ParseError::TooLarge { .. })) => permanent,
+        ErrorKind::Protocol if of.was_malformed => failed(Permanent, Outcome::FAILURE),
         ErrorKind::Protocol | ErrorKind::Truncated => failed(Transient, Outcome::FAILURE),
         _ => permanent,
     }
@@ -151,15 +173,24 @@ pub(crate) fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration
         .get_all("retry-after")
         .filter_map(|value| {
             let text = std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
-            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-                // More digits than fit are as good as for ever.
-                return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+            if let Some(seconds) = seconds(text) {
+                return Some(Duration::from_secs(seconds));
             }
             let until = httpdate::parse_http_date(text).ok()?;
             // What has passed asks for no wait.
             Some(until.duration_since(from).unwrap_or_default())
         })
         .max()
+}
+
+/// Reads seconds; some servers tell them with a fraction, which is rounded up.
+fn seconds(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // More digits than fit are as good as for ever.
+    let started = u64::from(fraction.bytes().any(|byte| byte != b'0'));
+    (is_number(whole) && is_number(fraction))
+        .then(|| whole.parse().unwrap_or(u64::MAX).saturating_add(started))
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

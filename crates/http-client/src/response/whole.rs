@@ -11,15 +11,20 @@ use crate::text;
 impl<'c> Response<'c> {
     /// Reads the rest of the content into memory, at most [`Limits::buffered`](crate::Limits::buffered) bytes.
     ///
-    /// It takes the response, so look at the head before; [`copy_to`](Self::copy_to) and `read_to_end` do not.
+    /// It takes the response, so look at the head before; [`read_bytes`](Self::read_bytes) and [`copy_to`](Self::copy_to) do not.
     ///
     /// # Errors
     /// The content is larger than that, ends too early, or reading it fails.
     pub fn bytes(mut self) -> Result<Vec<u8>, Error> {
-        self.rest()
+        self.read_bytes()
     }
 
-    fn rest(&mut self) -> Result<Vec<u8>, Error> {
+    /// Reads the rest of the content as [`bytes`](Self::bytes) does, and leaves the response, which knows of its
+    /// [trailers](Self::trailers), its [timings](Self::timings) and its length then.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn read_bytes(&mut self) -> Result<Vec<u8>, Error> {
         // Said in advance, before any of it is read.
         let left = self.content_length().map_or(0, |length| length.saturating_sub(self.received));
         if !self.is_decoded() && left > self.buffered {
@@ -46,7 +51,7 @@ impl<'c> Response<'c> {
     /// # Errors
     /// As [`bytes`](Self::bytes).
     pub fn text(mut self) -> Result<String, Error> {
-        let bytes = self.rest()?;
+        let bytes = self.read_bytes()?;
         Ok(text::decode(bytes, self.headers().get("content-type")))
     }
 
@@ -64,9 +69,9 @@ impl<'c> Response<'c> {
     /// and column, and keeps the text ([`Error::json`]).
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T, Error> {
-        let bytes = self.rest()?;
+        let bytes = self.read_bytes()?;
         serde_json::from_slice(text::without_bom(&bytes))
-            .map_err(|error| self.lease.named(JsonError::new(error, &bytes).into()))
+            .map_err(|error| self.fault(JsonError::new(error, &bytes).into()))
     }
 
     /// Gives the rest of the content line by line, as it comes.
@@ -122,8 +127,7 @@ impl<'c> Response<'c> {
             }
         }
         let error = StatusError { head: self.head().clone(), content, is_cut };
-        let error = Error::new(ErrorKind::Status, error).after(self.trail.attempts.clone());
-        Err(self.lease.named(error))
+        Err(self.fault(Error::new(ErrorKind::Status, error)))
     }
 
     /// Writes the rest of the content to `to`, however large it is, and returns its length.
@@ -139,14 +143,14 @@ impl<'c> Response<'c> {
                 return Ok(total);
             }
             to.write_all(run.get(..n).unwrap_or_default())
-                .map_err(|error| self.lease.named(Error::new(ErrorKind::Local, error)))?;
+                .map_err(|error| self.fault(Error::new(ErrorKind::Local, error)))?;
             total += n as u64;
         }
     }
 
     pub(super) fn too_large(&self) -> Error {
         let error = ContentTooLarge { limit: self.buffered };
-        self.lease.named(Error::new(ErrorKind::TooLarge, error))
+        self.fault(Error::new(ErrorKind::TooLarge, error))
     }
 }
 

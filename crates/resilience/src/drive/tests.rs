@@ -16,11 +16,12 @@ use crate::sync::models::explore;
 const MS: Duration = Duration::from_millis(1);
 const TRANSIENT: Verdict = Verdict::failed(FailureClass::Transient);
 
-/// Three attempts, 100 ms apart; a breaker that three failures open for a second; one place; ten calls a second.
+/// Three attempts of 10 s at most, 100 ms apart; a breaker that three failures open for a second; one place; ten calls a second.
 fn stack() -> Stack {
     let three = NonZeroU32::new(3).unwrap();
     let mut stack = Stack::bare(SharedRng::seeded(1));
     stack.retry.max_attempts = three;
+    stack.retry.attempt_timeout = Some(10_000 * MS);
     stack.retry.backoff = Backoff::constant(100 * MS);
     stack.retry.throttled_backoff = Backoff::constant(200 * MS);
     stack.retry.server_jitter = Duration::ZERO;

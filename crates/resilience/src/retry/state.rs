@@ -173,7 +173,9 @@ impl RetryState {
         }
         let safe = match self.safety {
             ReplaySafety::Idempotent => true,
-            ReplaySafety::OnlyIfNotApplied => failure.class == FailureClass::NotApplied,
+            ReplaySafety::OnlyIfNotApplied => {
+                failure.not_applied || failure.class == FailureClass::NotApplied
+            }
             ReplaySafety::Never => false,
         };
         if !safe {

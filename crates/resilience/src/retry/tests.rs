@@ -42,6 +42,10 @@ fn the_first_reason_in_order_decides() {
     check(p, OnlyIfNotApplied, Failure::new(Transient), Err(GiveUp::NotReplaySafe));
     check(p, OnlyIfNotApplied, Failure::new(Timeout), Err(GiveUp::NotReplaySafe));
     check(p, OnlyIfNotApplied, Failure::new(Throttled), Err(GiveUp::NotReplaySafe));
+    let throttled = RetryPolicy { throttled_backoff: Backoff::constant(300 * MS), ..p };
+    check(throttled, OnlyIfNotApplied, Failure::new(Throttled).not_applied(), Ok(300));
+    check(p, Never, Failure::new(Throttled).not_applied(), Err(GiveUp::NotReplaySafe));
+    check(p, OnlyIfNotApplied, Failure::new(Permanent).not_applied(), Err(GiveUp::Permanent));
     check(p, Never, Failure::new(NotApplied), Err(GiveUp::NotReplaySafe));
     check(p, Idempotent, TRANSIENT.consumed(), Err(GiveUp::NotReplayable));
     check(p, OnlyIfNotApplied, Failure::new(NotApplied).consumed(), Err(GiveUp::NotReplayable));
@@ -179,11 +183,9 @@ fn any_failure() -> impl Strategy<Value = Failure> {
         1 => Just(Pushback::After(Duration::MAX)),
         1 => Just(Pushback::Never),
     ];
-    (class, pushback, prop::bool::weighted(0.9)).prop_map(|(class, pushback, replayable)| Failure {
-        class,
-        pushback,
-        replayable,
-    })
+    (class, pushback, prop::bool::weighted(0.9), prop::bool::weighted(0.1)).prop_map(
+        |(class, pushback, replayable, not_applied)| Failure { class, pushback, replayable, not_applied },
+    )
 }
 
 fn any_policy() -> impl Strategy<Value = RetryPolicy> {
@@ -240,7 +242,10 @@ fn play(
                 prop_assert!(failure.pushback != Pushback::Never && failure.replayable);
                 let safe = match safety {
                     ReplaySafety::Idempotent => failure.class != FailureClass::Permanent,
-                    ReplaySafety::OnlyIfNotApplied => failure.class == FailureClass::NotApplied,
+                    ReplaySafety::OnlyIfNotApplied => {
+                        failure.class == FailureClass::NotApplied
+                            || failure.not_applied && failure.class != FailureClass::Permanent
+                    }
                     ReplaySafety::Never => false,
                 };
                 prop_assert!(safe);

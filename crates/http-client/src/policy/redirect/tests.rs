@@ -29,8 +29,10 @@ fn the_method_follows_the_status() {
         (302, "GET", "GET", true),
         (302, "POST", "GET", false),
         (302, "PATCH", "PATCH", true),
-        (303, "GET", "GET", true),
-        (303, "HEAD", "HEAD", true),
+        (303, "GET", "GET", false),
+        (303, "HEAD", "HEAD", false),
+        (303, "OPTIONS", "GET", false),
+        (303, "WHATEVER", "GET", false),
         (303, "POST", "GET", false),
         (303, "PUT", "GET", false),
         (303, "DELETE", "GET", false),
@@ -104,6 +106,8 @@ fn t23_no_redirect_leads_out_of_http_or_out_of_tls() {
         ("http://a/", "http://", RefusedRedirect::InvalidLocation),
         ("http://a/", "http://[", RefusedRedirect::InvalidLocation),
         ("http://a/", "http://a:99999/", RefusedRedirect::InvalidLocation),
+        ("http://a/", "http://a:0/", RefusedRedirect::InvalidLocation),
+        ("http://a/", "http://a..b/", RefusedRedirect::InvalidLocation),
     ] {
         assert_eq!(
             judge("GET", from, 302, Some(location), &policy),
@@ -216,4 +220,20 @@ fn t8_without_content_nothing_describes_it() {
     let mut kept = own.clone();
     carry_over(&mut kept, &follow("POST", "http://a/", 307, "/b"));
     assert_eq!(names(&kept), names(&own));
+}
+
+#[test]
+fn a_location_in_any_charset_is_asked_for_as_it_came() {
+    let url = Url::parse("http://a/").unwrap();
+    for (location, expected) in [
+        (&b"/gr\xfcn?\xfc"[..], "http://a/gr%FCn?%FC"),
+        ("/gr\u{fc}n".as_bytes(), "http://a/gr%C3%BCn"),
+        ("http://b\u{fc}cher.example/".as_bytes(), "http://xn--bcher-kva.example/"),
+    ] {
+        let policy = RedirectPolicy::default();
+        let verdict = redirect(asked(&Method::GET, &url), StatusCode::FOUND, Some(location), &policy);
+        let Redirect::Follow(hop) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(hop.url.as_str(), expected);
+        assert_eq!(format!("{}{}", hop.url.origin().ascii_serialization(), hop.target()), expected);
+    }
 }

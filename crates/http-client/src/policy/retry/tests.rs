@@ -5,8 +5,7 @@ use wire::ResponseHead;
 use super::*;
 use crate::error::StatusError;
 
-const GET: Of = Of { is_idempotent: true, is_replayable: true, repeats_throttled: false };
-const POST: Of = Of { is_idempotent: false, is_replayable: true, repeats_throttled: false };
+const OF: Of = Of { is_replayable: true, repeats_throttled: false, unapplied: false, was_malformed: false };
 /// 2024-01-01 00:00:00 UTC.
 const NOW: Duration = Duration::from_secs(1_704_067_200);
 
@@ -22,11 +21,11 @@ fn respond(status: u16, lines: &[(&str, &str)], of: Of) -> Verdict {
     of_response(StatusCode::from_u16(status).unwrap(), &fields(lines), of, SystemTime::UNIX_EPOCH + NOW)
 }
 
-/// The class, if another attempt may follow, and the breaker's view.
-fn seen(verdict: Verdict) -> (Option<FailureClass>, Outcome) {
+/// The class, if another attempt may follow, whether it is believed not to have been applied, and the breaker's view.
+fn seen(verdict: Verdict) -> (Option<FailureClass>, bool, Outcome) {
     match verdict {
-        Verdict::Done(outcome) => (None, outcome),
-        Verdict::Failed(failure, outcome) => (Some(failure.class), outcome),
+        Verdict::Done(outcome) => (None, false, outcome),
+        Verdict::Failed(failure, outcome) => (Some(failure.class), failure.not_applied, outcome),
         other => panic!("{other:?}"),
     }
 }
@@ -37,53 +36,62 @@ fn every_status_has_its_class_and_its_outcome() {
     let (alive, broken) = (Outcome::Success, Outcome::FAILURE);
     let later: &[(&str, &str)] = &[("Retry-After", "7")];
     let open_for = Outcome::Failure { open_for: Some(Duration::from_secs(7)) };
-    for (status, lines, of, class, outcome) in [
-        (200, &[][..], GET, None, alive),
-        (204, &[], GET, None, alive),
-        (301, &[], GET, None, alive),
-        (304, &[], GET, None, alive),
-        (400, &[], GET, None, alive),
-        (401, &[], GET, None, alive),
-        (404, &[], GET, None, alive),
-        (404, later, GET, None, alive),
-        (408, &[], GET, Some(Transient), alive),
-        (409, &[], GET, None, alive),
-        (410, &[], GET, None, alive),
-        (413, &[], GET, None, alive),
-        (413, later, GET, Some(Throttled), alive),
-        (413, later, POST, Some(NotApplied), alive),
-        (417, &[], GET, None, alive),
-        (422, &[], GET, None, alive),
-        (429, &[], GET, Some(Throttled), alive),
-        (429, later, POST, Some(Throttled), alive),
-        (429, later, Of { repeats_throttled: true, ..POST }, Some(NotApplied), alive),
-        (451, &[], GET, None, alive),
-        (500, &[], GET, Some(Transient), broken),
-        (501, &[], GET, None, alive),
-        (502, &[], GET, Some(Transient), broken),
-        (503, &[], GET, Some(Transient), broken),
-        (503, later, GET, Some(Throttled), open_for),
-        (503, later, POST, Some(Throttled), open_for),
-        (503, later, Of { repeats_throttled: true, ..POST }, Some(NotApplied), open_for),
-        (504, &[], GET, Some(Transient), broken),
-        (505, &[], GET, None, alive),
-        (507, &[], GET, None, alive),
-        (511, &[], GET, None, alive),
-        (520, &[], GET, Some(Transient), broken),
-        (522, &[], GET, Some(Transient), broken),
-        (525, &[], GET, None, broken),
-        (526, &[], GET, None, broken),
-        (529, &[], GET, Some(Throttled), broken),
-        (530, &[], GET, None, broken),
-        (599, &[], GET, Some(Transient), broken),
+    let trusting = Of { repeats_throttled: true, ..OF };
+    let gone = Of { is_replayable: false, ..OF };
+    let (said, unsaid) = (true, false);
+    // Whoever answers so is alive, and would say the same again.
+    for status in [
+        200, 201, 204, 206, 299, 300, 301, 302, 303, 304, 307, 308, 399, 400, 401, 402, 403, 404, 405, 406,
+        407, 409, 410, 411, 412, 413, 414, 415, 416, 417, 422, 423, 424, 426, 428, 431, 451, 499, 501, 505,
+        506, 507, 508, 510,
     ] {
-        assert_eq!(seen(respond(status, lines, of)), (class, outcome), "{status} {lines:?} {of:?}");
+        assert_eq!(seen(respond(status, &[], OF)), (None, unsaid, alive), "{status}");
+    }
+    for (status, lines, of, class, not_applied, outcome) in [
+        (404, later, OF, None, unsaid, alive),
+        (408, &[][..], OF, Some(Transient), unsaid, Outcome::Ignored),
+        (408, &[], Of { unapplied: true, ..OF }, Some(NotApplied), unsaid, Outcome::Ignored),
+        (413, later, OF, Some(Throttled), said, alive),
+        (413, later, gone, Some(Throttled), said, alive),
+        (421, &[], OF, None, unsaid, Outcome::Ignored),
+        (425, &[], OF, None, unsaid, Outcome::Ignored),
+        (429, &[], OF, Some(Throttled), unsaid, alive),
+        (429, later, OF, Some(Throttled), unsaid, alive),
+        (429, &[], trusting, Some(Throttled), said, alive),
+        (429, later, trusting, Some(Throttled), said, alive),
+        (500, &[], OF, Some(Transient), unsaid, broken),
+        (500, &[], trusting, Some(Transient), unsaid, broken),
+        (502, &[], OF, Some(Transient), unsaid, broken),
+        (503, &[], OF, Some(Transient), unsaid, broken),
+        (503, &[], trusting, Some(Transient), unsaid, broken),
+        (503, later, OF, Some(Throttled), unsaid, open_for),
+        (503, later, trusting, Some(Throttled), said, open_for),
+        (504, &[], OF, Some(Transient), unsaid, broken),
+        (511, &[], OF, None, unsaid, Outcome::Ignored),
+        (520, &[], OF, Some(Transient), unsaid, broken),
+        (521, &[], OF, Some(Transient), unsaid, broken),
+        (522, &[], OF, Some(Transient), unsaid, broken),
+        (523, &[], OF, Some(Transient), unsaid, broken),
+        (524, &[], OF, Some(Transient), unsaid, broken),
+        (525, &[], OF, None, unsaid, broken),
+        (526, &[], OF, None, unsaid, broken),
+        (527, &[], OF, Some(Transient), unsaid, broken),
+        (529, &[], OF, Some(Throttled), unsaid, broken),
+        (529, &[], trusting, Some(Throttled), said, broken),
+        (530, &[], OF, None, unsaid, broken),
+        (599, &[], OF, Some(Transient), unsaid, broken),
+    ] {
+        let found = respond(status, lines, of);
+        assert_eq!(seen(found), (class, not_applied, outcome), "{status} {lines:?} {of:?}");
+        // Patience is asked for by a server that works.
+        let elsewhere = class.is_some_and(|class| class != Throttled);
+        assert_eq!(needs_another_connection(found), elsewhere, "{status}");
     }
 }
 
 #[test]
 fn content_that_is_gone_is_told() {
-    let gone = Of { is_replayable: false, ..GET };
+    let gone = Of { is_replayable: false, ..OF };
     let Verdict::Failed(failure, _) = respond(503, &[], gone) else { panic!("failed") };
     assert!(!failure.replayable);
     let error = Error::from(ParseError::NoResponse);
@@ -106,7 +114,13 @@ fn retry_after_is_read_by_the_servers_clock() {
         (vec![(retry, "99999999999999999999999".to_owned())], Some(Duration::from_secs(u64::MAX))),
         (vec![(retry, "-1".to_owned())], None),
         (vec![(retry, "+1".to_owned())], None),
-        (vec![(retry, "1.5".to_owned())], None),
+        (vec![(retry, "1.5".to_owned())], Some(second * 2)),
+        (vec![(retry, "2.0".to_owned())], Some(second * 2)),
+        (vec![(retry, "99999999999999999999999.5".to_owned())], Some(Duration::from_secs(u64::MAX))),
+        (vec![(retry, "1.".to_owned())], None),
+        (vec![(retry, ".5".to_owned())], None),
+        (vec![(retry, "1.5.0".to_owned())], None),
+        (vec![(retry, "1,5".to_owned())], None),
         (vec![(retry, "soon".to_owned())], None),
         (vec![(retry, String::new())], None),
         (vec![(retry, at(2))], Some(second * 120)),
@@ -123,7 +137,7 @@ fn retry_after_is_read_by_the_servers_clock() {
         let lines: Vec<_> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(retry_after(&fields(&lines), SystemTime::UNIX_EPOCH + NOW), expected, "{lines:?}");
     }
-    let Verdict::Failed(failure, _) = respond(503, &[("Retry-After", "3")], GET) else { panic!("failed") };
+    let Verdict::Failed(failure, _) = respond(503, &[("Retry-After", "3")], OF) else { panic!("failed") };
     assert_eq!(failure.pushback, Pushback::After(second * 3));
 }
 
@@ -134,8 +148,16 @@ fn timeout(limit: Limit, phase: Phase) -> Error {
 }
 
 fn dial(errors: &[io::ErrorKind]) -> Error {
+    dial_errors(errors.iter().map(|kind| (*kind).into()))
+}
+
+fn dial_error(error: io::Error) -> Error {
+    dial_errors([error])
+}
+
+fn dial_errors(errors: impl IntoIterator<Item = io::Error>) -> Error {
     let address = ([192, 0, 2, 1], 80).into();
-    let attempts = errors.iter().map(|kind| FailedAddress::new(address, (*kind).into())).collect();
+    let attempts = errors.into_iter().map(|error| FailedAddress::new(address, error)).collect();
     ConnectError::Dial { host: "a:80".into(), attempts }.into()
 }
 
@@ -143,6 +165,7 @@ fn dial(errors: &[io::ErrorKind]) -> Error {
 fn every_error_has_its_class_and_its_outcome() {
     use FailureClass::{NotApplied, Permanent, Timeout, Transient};
     let broken = Outcome::FAILURE;
+    let too_large = ParseError::TooLarge { limit: wire::Limit::HeadBytes, allowed: 9 };
     let (reused, fresh) = (Some(Lost::new(true, 9, 0)), Some(Lost::new(false, 9, 0)));
     let tls = |source| Error::from(ConnectError::Tls { host: "a".into(), source });
     let tunnel = |source: TunnelError| {
@@ -191,13 +214,31 @@ fn every_error_has_its_class_and_its_outcome() {
         (ParseError::NoResponse.into(), fresh, Transient, broken),
         (ParseError::NoResponse.into(), reused, Transient, Outcome::Ignored),
         (ParseError::NoResponse.into(), Some(Lost::new(false, 0, 0)), NotApplied, broken),
+        (ParseError::NoResponse.into(), Some(Lost::new(true, 0, 0)), NotApplied, Outcome::Ignored),
+        (ParseError::NoResponse.into(), Some(Lost::new(true, 9, 1)), Transient, broken),
+        (too_large.into(), fresh, Permanent, Outcome::Ignored),
+        (timeout(Limit::Connect, Phase::Resolve), None, NotApplied, broken),
+        (timeout(Limit::Connect, Phase::Proxy), None, NotApplied, broken),
+        (timeout(Limit::Attempt, Phase::Body), fresh, Timeout, broken),
+        (Error::new(ErrorKind::Json, "x"), fresh, Permanent, Outcome::Ignored),
+        (Error::new(ErrorKind::TooLarge, "x"), fresh, Permanent, Outcome::Ignored),
+        (Error::new(ErrorKind::Truncated, "x"), fresh, Transient, broken),
+        (dial_error(io::Error::from_raw_os_error(24)), None, NotApplied, Outcome::Ignored),
+        (dial_error(io::Error::from_raw_os_error(23)), None, NotApplied, Outcome::Ignored),
+        (dial_error(io::Error::from_raw_os_error(105)), None, NotApplied, Outcome::Ignored),
+        (tunnel(refused(503)), None, NotApplied, broken),
+        (tunnel(refused(403)), None, Permanent, Outcome::Ignored),
+        (tunnel(ParseError::TruncatedHead { received: 1 }.into()), None, NotApplied, broken),
         (ParseError::BareLf.into(), fresh, Transient, broken),
         (ParseError::TruncatedHead { received: 1 }.into(), fresh, Transient, broken),
     ] {
-        assert_eq!(seen(of_error(&error, lost, GET)), (Some(class), outcome), "{error} {lost:?}");
+        assert_eq!(seen(of_error(&error, lost, OF)), (Some(class), false, outcome), "{error} {lost:?}");
     }
+    // Once more it may be an accident, twice it is how the server speaks.
+    let again = of_error(&ParseError::BareLf.into(), fresh, Of { was_malformed: true, ..OF });
+    assert_eq!(seen(again), (Some(Permanent), false, broken));
     let cancelled = Error::from(ConnectError::Cancelled(conn::Cancelled));
-    assert_eq!(of_error(&cancelled, None, GET), Verdict::Cancelled);
+    assert_eq!(of_error(&cancelled, None, OF), Verdict::Cancelled);
 }
 
 #[test]
@@ -210,6 +251,9 @@ fn idempotence_comes_from_the_method_a_key_or_the_caller() {
         ("POST", key, Some(false), ReplaySafety::OnlyIfNotApplied),
         ("POST", Headers::new(), Some(true), ReplaySafety::Idempotent),
         ("PUT", Headers::new(), Some(false), ReplaySafety::OnlyIfNotApplied),
+        ("DELETE", Headers::new(), None, ReplaySafety::Idempotent),
+        ("QUERY", Headers::new(), None, ReplaySafety::Idempotent),
+        ("PATCH", fields(&[("X-Idempotency-Key", "7")]), None, ReplaySafety::Idempotent),
     ] {
         assert_eq!(safety(&method.parse().unwrap(), &headers, said), expected, "{method} {said:?}");
     }
