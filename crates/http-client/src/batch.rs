@@ -201,8 +201,7 @@ impl<'c> Batch<'c> {
             let left = deadline
                 .remaining(config.clock.now())
                 .map_err(|passed| Error::transport(passed.into()).for_request(label(&request)))?;
-            let timeouts = request.own_timeouts(config);
-            timeouts.total = [timeouts.total, left].into_iter().flatten().min();
+            request.total = [request.timeouts(config).total, left].into_iter().flatten().min();
         }
         self.client.send(request)
     }

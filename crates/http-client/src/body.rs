@@ -8,12 +8,14 @@ use std::path::Path;
 use wire::BodyLength;
 
 use pieces::Pieces;
+use source::Content;
+pub(crate) use source::Source;
 
 /// The content of a request: nothing, bytes, a file, or what a reader gives.
 ///
 /// | made by | length | can be sent again |
 /// |---|---|---|
-/// | [`bytes`](Self::bytes), [`text`](Self::text), `From` bytes and text | known | yes |
+/// | [`bytes`](Self::bytes), [`text`](Self::text), [`form`](Self::form), `json`, `From` bytes and text | known | yes |
 /// | [`file`](Self::file), `From<File>` | known, of a regular file | yes: it is read from the same place |
 /// | [`factory`](Self::factory) | as told | yes: it is made anew |
 /// | [`sized`](Self::sized) | as told | until it was begun |
@@ -33,6 +35,8 @@ use pieces::Pieces;
 #[derive(Default)]
 pub struct Body {
     kind: Kind,
+    /// What is said in `Content-Type` unless something else is.
+    media_type: Option<&'static str>,
     watch: Option<Box<Watch>>,
 }
 
@@ -66,6 +70,7 @@ enum Kind {
 #[cfg(feature = "multipart")]
 mod joined;
 mod pieces;
+mod source;
 
 impl Body {
     /// Makes a body without content.
@@ -82,6 +87,30 @@ impl Body {
     /// Takes text, sent as UTF-8.
     pub fn text(text: impl Into<String>) -> Self {
         Self::bytes(text.into())
+    }
+
+    /// Makes a form of names and values, `application/x-www-form-urlencoded`, sent as such unless the request has a
+    /// `Content-Type`.
+    ///
+    /// ```no_run
+    /// use http_client::{Body, Connection};
+    ///
+    /// let mut conn = Connection::https("example.com")?;
+    /// conn.request_with("POST", "/login", &[], Body::form([("user", "Ida"), ("password", "lantern")]))?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn form<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        Self { media_type: Some("application/x-www-form-urlencoded"), ..Self::text(form) }
+    }
+
+    /// Makes JSON of a value, `application/json`, sent as such unless the request has a `Content-Type`.
+    ///
+    /// # Errors
+    /// The value cannot be JSON: a map whose keys are no strings, for one.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> io::Result<Self> {
+        Ok(Self { media_type: Some("application/json"), ..Self::bytes(serde_json::to_vec(value)?) })
     }
 
     /// Opens a file, to be sent from its beginning with the length that it has at this time.
@@ -190,6 +219,11 @@ impl Body {
         }
     }
 
+    /// Returns what the content is, if that is known.
+    pub(crate) fn media_type(&self) -> Option<&'static str> {
+        self.media_type
+    }
+
     /// Returns the content if it is in memory.
     pub(crate) fn at_hand(&self) -> Option<&[u8]> {
         match &self.kind {
@@ -221,117 +255,6 @@ impl Body {
     }
 }
 
-/// Where the driver takes content from.
-pub(crate) struct Source<'a> {
-    from: Content<'a>,
-    watch: Option<&'a mut Watch>,
-    total: Option<u64>,
-    passed: u64,
-}
-
-enum Content<'a> {
-    Bytes(&'a [u8]),
-    Reader {
-        reader: &'a mut dyn Read,
-        begun: &'a mut bool,
-    },
-    /// A file that stands at `at`.
-    File {
-        file: &'a File,
-        at: u64,
-        length: u64,
-    },
-    Made(Box<dyn Read + 'a>),
-}
-
-/// Notes that a reader was read from.
-struct Noted<'a> {
-    reader: &'a mut dyn Read,
-    begun: &'a mut bool,
-}
-
-impl Read for Noted<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        *self.begun = true;
-        self.reader.read(buf)
-    }
-}
-
-impl Source<'_> {
-    /// Tells whether all content is in memory.
-    pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(self.from, Content::Bytes(_))
-    }
-
-    /// Returns the file that all content comes from, and which part of it.
-    pub(crate) fn file(&self) -> Option<(&File, u64, u64)> {
-        match self.from {
-            Content::File { file, at, length } => Some((file, at, length)),
-            _ => None,
-        }
-    }
-
-    /// Takes note of content that was sent past [`each`](Self::each).
-    pub(crate) fn note(&mut self, n: u64) {
-        self.passed = self.passed.saturating_add(n);
-        if let Some(watch) = &mut self.watch {
-            watch(self.passed, self.total);
-        }
-    }
-
-    /// Hands the content to `send`, run by run of at most `room` bytes, or all bytes at once where nobody watches and they
-    /// are in memory. `send` says whether it wants more.
-    ///
-    /// # Errors
-    /// Those of the reader, as the inner one, and those of `send`.
-    pub(crate) fn each<E>(
-        &mut self,
-        room: usize,
-        mut send: impl FnMut(&[u8]) -> Result<bool, E>,
-    ) -> Result<io::Result<()>, E> {
-        let Self { from, watch, total, passed } = self;
-        let at_once = watch.is_none();
-        let left = total.map_or(u64::MAX, |total| total.saturating_sub(*passed));
-        let (mut noted, mut part);
-        let mut send = |run: &[u8]| {
-            let wants_more = send(run)?;
-            *passed += run.len() as u64;
-            if let Some(watch) = watch {
-                watch(*passed, *total);
-            }
-            Ok(wants_more)
-        };
-        let reader: &mut dyn Read = match from {
-            Content::Bytes(bytes) if at_once => return send(bytes).map(|_| Ok(())),
-            Content::Bytes(bytes) => bytes,
-            Content::Reader { reader, begun } => {
-                noted = Noted { reader: *reader, begun };
-                &mut noted
-            }
-            Content::File { file, .. } => {
-                part = &**file;
-                &mut part
-            }
-            Content::Made(reader) => reader,
-        };
-        // A reader that goes on, as the stream of another connection, is not asked for more than was announced.
-        let mut reader = Read::take(reader, left);
-        let mut run = vec![0; usize::try_from(left).unwrap_or(room).min(room)];
-        loop {
-            match reader.read(&mut run) {
-                Ok(0) => return Ok(Ok(())),
-                Ok(n) => {
-                    if !send(run.get(..n).unwrap_or_default())? {
-                        return Ok(Ok(()));
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-    }
-}
-
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
@@ -349,7 +272,7 @@ impl fmt::Debug for Body {
 
 impl From<Kind> for Body {
     fn from(kind: Kind) -> Self {
-        Self { kind, watch: None }
+        Self { kind, media_type: None, watch: None }
     }
 }
 

@@ -35,6 +35,17 @@ impl RequestBuilder {
         self.with(|request| Ok(request.headers.append(name, value)?))
     }
 
+    /// Adds field lines in their order.
+    ///
+    /// ```no_run
+    /// let client = http_client::Client::new();
+    /// client.get("https://example.com/").headers([("Accept", "text/html"), ("X-Keeper", "Ida")]).send()?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    pub fn headers<N: AsRef<str>, V: AsRef<[u8]>>(self, lines: impl IntoIterator<Item = (N, V)>) -> Self {
+        lines.into_iter().fold(self, |request, (name, value)| request.header(name.as_ref(), value))
+    }
+
     /// Leaves out a [default field](crate::ClientConfig::headers) of the client's, or the `Expect` that it adds by itself.
     ///
     /// ```no_run
@@ -76,7 +87,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets the content to a form, `application/x-www-form-urlencoded`, and says so unless a `Content-Type` is there.
+    /// Sets the content to a form, as [`Body::form`] does.
     ///
     /// ```no_run
     /// let client = http_client::Client::new();
@@ -85,13 +96,12 @@ impl RequestBuilder {
     /// ```
     pub fn form<K: AsRef<str>, V: AsRef<str>>(self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.with(|request| {
-            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-            request.body = form.into();
-            request.describe_content("application/x-www-form-urlencoded")
+            request.body = Body::form(pairs);
+            Ok(())
         })
     }
 
-    /// Sets the content to JSON, `application/json`, and says so unless a `Content-Type` is there.
+    /// Sets the content to JSON, as [`Body::json`] does.
     ///
     /// ```no_run
     /// let client = http_client::Client::new();
@@ -104,9 +114,8 @@ impl RequestBuilder {
     #[cfg(feature = "json")]
     pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Self {
         self.with(|request| {
-            let json = serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::Content, error))?;
-            request.body = json.into();
-            request.describe_content("application/json")
+            request.body = Body::json(value).map_err(|error| Error::new(ErrorKind::Content, error))?;
+            Ok(())
         })
     }
 
@@ -144,13 +153,14 @@ impl RequestBuilder {
 
     /// Bounds the whole call, to the end of the response's content.
     pub fn timeout(self, total: Duration) -> Self {
-        self.with_client(|request, client| {
-            request.own_timeouts(client.config()).total = Some(total);
+        self.with(|request| {
+            request.total = Some(total);
             Ok(())
         })
     }
 
-    /// Replaces the client's timeouts for this call.
+    /// Replaces all of the client's timeouts for this call, but for a [`timeout`](Self::timeout) that is set; to change one of
+    /// them, use [`configure`](Self::configure).
     pub fn timeouts(self, timeouts: Timeouts) -> Self {
         self.with(|request| {
             request.timeouts = Some(timeouts);
@@ -222,8 +232,8 @@ impl RequestBuilder {
     ///
     /// What all calls of the client share stays as it is: `pool`, `tcp`, `tls`, `resolver`, `address_policy`, `connect` and
     /// `tunnel_headers`, which make its connections ([`routes`](ClientConfig::routes) can lead a call elsewhere, by other TLS
-    /// settings too), `clock` and `seed`, and what is remembered of hosts: `policies`, `retry_budget`, `breaker`, though no
-    /// breaker stands in the way of a call without one. A `base_url` comes too late, and what a call sets by itself, as
+    /// settings too), `clock` and `seed`, and what is remembered of hosts: `policies`, `retry_budget`, `breaker`, though the
+    /// client's `breaker` does not stand in the way of a call that has none. A `base_url` comes too late, and what a call sets by itself, as
     /// [`timeout`](Self::timeout) does, goes first, whatever the order.
     pub fn configure(self, change: impl FnOnce(&mut ClientConfig)) -> Self {
         self.with_client(|request, client| {

@@ -1,6 +1,7 @@
 //! What the user asked for, as a state machine over one or more exchanges.
 
 mod asked;
+mod step;
 mod trail;
 
 use std::mem;
@@ -17,14 +18,16 @@ use crate::error::{AttemptInfo, Error, ErrorKind, RedirectError, Why};
 use crate::hosts::Hosts;
 use crate::info::Timings;
 pub use crate::policy::deadlines::Deadlines;
+use crate::policy::prepare::Given;
 use crate::policy::reask::{Circumstances, Reask, Reasked};
-use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, redirect};
+use crate::policy::redirect::{Asked, Hop, Redirect, carry_over, defaults_left_behind, redirect};
 pub use crate::policy::replay::Lost;
 use crate::policy::replay::replay;
 use crate::policy::retry::{self, Of};
 use crate::policy::{auth, decode, prepare};
 use crate::request::Request;
 
+pub use step::{Attempt, Step, Verdict};
 pub(crate) use trail::Trail;
 pub use trail::{Answered, Passed};
 
@@ -77,47 +80,6 @@ enum State {
     },
     Answered,
     Failed(Error),
-}
-
-/// What a driver does with a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Verdict {
-    /// Give it to the user: the call is over.
-    Deliver,
-    /// Drop its content, and step again.
-    Discard,
-}
-
-/// What a driver does next.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Step {
-    /// Send the request.
-    Attempt(Attempt),
-    /// Wait until then, and step again.
-    Wait {
-        /// Until when.
-        until: Instant,
-    },
-    /// Give this error to the user.
-    Fail(Error),
-    /// Nothing: the response was delivered.
-    Done,
-}
-
-/// One try.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// Where to.
-    pub route: Route,
-    /// Whether the connection must be a new one, never one from the pool.
-    pub fresh: bool,
-    /// The how-manieth try of its call, from 1.
-    pub number: u32,
-    /// Until when.
-    pub deadlines: Deadlines,
 }
 
 impl Call {
@@ -225,9 +187,21 @@ impl Call {
     /// # Errors
     /// The request cannot be sent as it is.
     pub fn begin(&self, now: SystemTime, fields: &mut Headers, out: &mut Vec<u8>) -> Result<Exchange, Error> {
-        let Request { url, headers, without, .. } = &self.request;
+        let Request { method, url, headers, without, body, .. } = &self.request;
         let cookies = if self.request.cookies { prepare::cookies(&self.config, url, now) } else { None };
-        prepare::fields(&self.config.headers, headers, without, cookies.as_deref(), fields);
+        let given = Given {
+            method,
+            defaults: &self.config.headers,
+            own: headers,
+            without,
+            cookies: cookies.as_deref(),
+            media_type: body.media_type(),
+        };
+        prepare::fields(given, fields)?;
+        prepare::may_send_chunks(
+            self.hosts.as_ref().and_then(|hosts| hosts.spoke(&self.route)),
+            body.length(),
+        )?;
         if self.without_expect {
             fields.remove("expect");
         } else if self.expects() && !fields.contains("expect") {
@@ -236,9 +210,8 @@ impl Call {
         if self.decodes() {
             decode::offer(fields);
         }
-        let head = RequestHead::new(&self.request.method, self.target(), fields)
-            .with_host(self.route.origin().authority());
-        let exchange = Exchange::begin(&head, self.request.body.length(), self.config.limits.message, out)?;
+        let head = RequestHead::new(method, self.target(), fields).with_host(self.route.origin().authority());
+        let exchange = Exchange::begin(&head, body.length(), self.config.limits.message, out)?;
         Ok(exchange.with_leniency(self.config.leniency))
     }
 
@@ -258,6 +231,9 @@ impl Call {
     ) -> Verdict {
         if self.request.cookies {
             prepare::store_cookies(&self.config, &self.request.url, &head.headers, wall);
+        }
+        if let Some(hosts) = &self.hosts {
+            hosts.note_version(&self.route, head.version);
         }
         self.note(Ok(head.status));
         let circumstances = Circumstances {
@@ -306,7 +282,7 @@ impl Call {
     /// Makes the next hop the request.
     fn follow(&mut self, hop: Hop, origin: Origin, head: &ResponseHead, now: Instant) {
         carry_over(&mut self.request.headers, &hop);
-        let stays = prepare::defaults_left_behind(&self.config.headers, &hop);
+        let stays = defaults_left_behind(&self.config.headers, &hop);
         self.request.without.extend(stays.map(str::to_owned));
         if !hop.keeps_content {
             self.request.body = Body::empty();
@@ -382,7 +358,7 @@ impl Call {
     }
 
     fn failed(&self, error: Error) -> Error {
-        error.for_request(self.label()).after(&self.trail)
+        self.trail.complete(error.for_request(self.label()))
     }
 
     /// Ends a call that was cancelled while it waited for its next attempt.

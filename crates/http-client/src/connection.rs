@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{Connect, Origin, PeerFacts, Proxy, Route};
-use wire::{Headers, Method, ResponseHead};
+use wire::{Headers, Method, ResponseHead, Version};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
@@ -88,6 +88,8 @@ pub struct Connection {
     /// Requests behind the current one.
     ahead: VecDeque<Ahead>,
     unanswered: Vec<Unanswered>,
+    /// The version of the last response.
+    spoke: Option<Version>,
     /// Since when nothing is to come: what comes all the same answers no request.
     quiet_since: Instant,
     state: State,
@@ -182,6 +184,7 @@ impl Connection {
             current: None,
             ahead: VecDeque::new(),
             unanswered: Vec::new(),
+            spoke: None,
             quiet_since: now,
             state: State::Idle,
         };
@@ -264,7 +267,9 @@ impl Connection {
             return self.push(method, target, kept);
         }
         self.start(&method, target)?;
-        self.decodes = self.fill_in(target, &kept.headers);
+        self.decodes = self.fill_in(&method, target, &kept)?;
+        prepare::may_send_chunks(self.spoke, kept.body.length())
+            .map_err(|error| self.named(&method, target, error))?;
         self.begin(&method, target, kept.body.length())?;
         self.state = State::Sending;
         self.sent(|link, deadlines, clock| link.send(kept.body.source(), deadlines, clock))?;
@@ -312,6 +317,7 @@ impl Connection {
         // An answer is there: nothing sends this request again.
         self.current = None;
         self.quiet_since = clock.now();
+        self.spoke = Some(self.link.message.head.version);
         if let Some(url) = self.cookie_url(self.link.target()) {
             prepare::store_cookies(&self.config, &url, &self.link.message.head.headers, clock.wall());
         }

@@ -124,7 +124,7 @@ impl ClientConfig {
             let tunnel = Tunnel::new(below, names).with_limits(self.limits.message);
             Arc::new(tunnel.with_headers(self.tunnel_headers.clone()).with_wiretap(self.wiretap.clone()))
         });
-        let connector = connector.map_err(|error| Error::new(ErrorKind::Connect, error))?;
+        let connector = connector.map_err(|error| Error::new(ErrorKind::Config, error))?;
         Ok(Arc::new(connector))
     }
 }

@@ -18,7 +18,6 @@ use conn::{ConnectError, Limit, Phase, TimedOut};
 use resilience::GiveUp;
 use wire::{ParseError, StatusCode};
 
-use crate::call::Trail;
 pub(crate) use attempts::Attempts;
 pub use attempts::{AttemptInfo, Why};
 pub use decode::DecodeError;
@@ -170,8 +169,8 @@ impl Error {
     }
 
     /// Adds what its call tried, and why it did not go on.
-    pub(crate) fn after(self, trail: &Trail) -> Self {
-        self.with(|inner| (inner.attempts, inner.gave_up) = (trail.attempts.clone(), trail.gave_up))
+    pub(crate) fn after(self, attempts: Attempts, gave_up: Option<GiveUp>) -> Self {
+        self.with(|inner| (inner.attempts, inner.gave_up) = (attempts, gave_up))
     }
 
     /// Says how far the exchange had come, unless that is said already.

@@ -1,7 +1,9 @@
-//! What a client remembers of each host: its circuit breaker and its retry budget.
+//! What a client remembers of each host: its circuit breaker, its retry budget, and whether it is of HTTP/1.0.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use conn::Route;
@@ -9,6 +11,7 @@ use resilience::{
     CircuitBreaker, Entropy, Evictable, Registry, RegistryConfig, RetryBudget, RetryPolicy, SharedRng, Stack,
     Worth,
 };
+use wire::Version;
 
 use crate::config::ClientConfig;
 
@@ -60,12 +63,44 @@ pub(crate) struct Hosts {
     registry: Registry<Route, HostState>,
     config: Arc<ClientConfig>,
     rng: SharedRng,
+    /// Those whose last response was one of HTTP/1.0, hardly ever any.
+    old: Mutex<HashMap<Route, Version>>,
+    has_old: AtomicBool,
 }
+
+/// More of them are not remembered.
+const MAX_OLD: usize = 1024;
 
 impl Hosts {
     pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
         let rng = config.seed.map_or_else(SharedRng::from_os, SharedRng::seeded);
-        Self { registry: Registry::new(RegistryConfig::default()), config, rng }
+        let (old, has_old) = (Mutex::default(), AtomicBool::new(false));
+        Self { registry: Registry::new(RegistryConfig::default()), config, rng, old, has_old }
+    }
+
+    /// Takes note of what a host speaks.
+    pub(crate) fn note_version(&self, route: &Route, version: Version) {
+        let is_old = version < Version::HTTP_11;
+        if !is_old && !self.has_old.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut old = self.old();
+        if !is_old {
+            old.remove(route);
+        } else if old.len() < MAX_OLD {
+            old.insert(route.clone(), version);
+        }
+        self.has_old.store(!old.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Returns what a host spoke last, if it is old.
+    pub(crate) fn spoke(&self, route: &Route) -> Option<Version> {
+        self.has_old.load(Ordering::Relaxed).then(|| self.old().get(route).copied())?
+    }
+
+    /// A panic elsewhere leaves the map whole.
+    fn old(&self) -> MutexGuard<'_, HashMap<Route, Version>> {
+        self.old.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the state of a host; none where the client has no policy.

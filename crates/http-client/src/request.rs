@@ -5,6 +5,7 @@ mod url_of;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conn::{CancelToken, Timeouts};
 use resilience::RetryPolicy;
@@ -48,6 +49,9 @@ pub struct Request {
     pub config: Option<Arc<ClientConfig>>,
     /// Timeouts in place of the client's. Default none.
     pub timeouts: Option<Timeouts>,
+    /// How long the whole call may take, to the end of the response's content, in place of what the timeouts say. Default
+    /// none.
+    pub total: Option<Duration>,
     /// Which redirects are followed, in place of the client's policy. Default none.
     pub redirect: Option<RedirectPolicy>,
     /// How a failed call is tried again, in place of the client's policy; [`RetryPolicy::never`] for not at all. Default
@@ -94,6 +98,7 @@ impl Request {
             cookies: true,
             config: None,
             timeouts: None,
+            total: None,
             redirect: None,
             retry: None,
             idempotent: None,
@@ -115,23 +120,17 @@ impl Request {
         Ok(request)
     }
 
-    /// Lends the timeouts of the request's own, to begin with those that it would have without.
-    pub(crate) fn own_timeouts(&mut self, clients: &ClientConfig) -> &mut Timeouts {
+    /// Returns the timeouts that hold where the client's settings are these.
+    pub(crate) fn timeouts(&self, clients: &ClientConfig) -> Timeouts {
         let inherited = self.config.as_deref().unwrap_or(clients).timeouts;
-        self.timeouts.get_or_insert(inherited)
+        let mut timeouts = self.timeouts.unwrap_or(inherited);
+        timeouts.total = self.total.or(timeouts.total);
+        timeouts
     }
 
     /// Tells whether a field that would be added must not be.
     pub(crate) fn leaves_out(&self, name: &str) -> bool {
         self.without.iter().any(|out| out.eq_ignore_ascii_case(name))
-    }
-
-    /// Says what the content is, unless that is said already.
-    pub(crate) fn describe_content(&mut self, media_type: &str) -> Result<(), Error> {
-        if !self.headers.contains("content-type") {
-            self.headers.append("Content-Type", media_type)?;
-        }
-        Ok(())
     }
 }
 
@@ -171,10 +170,15 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
 impl TryFrom<Request> for http::Request<Body> {
     type Error = Error;
 
-    fn try_from(request: Request) -> Result<Self, Error> {
+    fn try_from(mut request: Request) -> Result<Self, Error> {
         let invalid = |error: http::Error| Error::new(ErrorKind::InvalidRequest, error);
         let uri = request.url.as_str().parse::<http::Uri>().map_err(|error| invalid(error.into()))?;
         let mut made = Self::new(request.body);
+        if let Some(media_type) =
+            made.body().media_type().filter(|_| !request.headers.contains("content-type"))
+        {
+            request.headers.append("Content-Type", media_type)?;
+        }
         *made.headers_mut() = (&request.headers).try_into().map_err(invalid)?;
         (*made.method_mut(), *made.uri_mut()) = (request.method, uri);
         Ok(made)

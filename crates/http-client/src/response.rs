@@ -302,7 +302,7 @@ impl<'c> Response<'c> {
 
     /// Completes an error by the request, and by what its call tried.
     fn fault(&self, error: Error) -> Error {
-        self.lease.named(error).after(&self.trail)
+        self.trail.complete(self.lease.named(error))
     }
 
     /// Returns the first `len` bytes that wait.

@@ -181,11 +181,7 @@ fn the_token_of_the_client_ends_a_batch_that_has_one_too() {
         let mut stage = stage([]);
         stage.config.cancel = CancelToken::new();
         let own = CancelToken::new();
-        if of_client {
-            stage.config.cancel.cancel()
-        } else {
-            own.cancel()
-        }
+        (if of_client { &stage.config.cancel } else { &own }).cancel();
         let client = stage.client();
         let results = client
             .batch()

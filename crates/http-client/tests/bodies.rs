@@ -138,3 +138,47 @@ fn no_content_is_none_even_for_trace() {
     client.request("TRACE", "http://a/").body("x").send().unwrap_err();
     stage.finish();
 }
+
+#[test]
+fn a_server_of_http_1_0_gets_no_chunks() {
+    let old = "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let scripts =
+        || [Script::new().expect(get("/")).reply(old).close(), Script::new().expect(put).reply(ok(""))];
+    let (own, chunks) = (stage(scripts()), || Body::reader(&b"hi"[..]));
+    let client = own.client();
+    client.get("http://a/").send().unwrap();
+    let error = client.put("http://a/").body(chunks()).send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(error.to_string().ends_with("takes no chunks: give the content a length"), "{error}");
+    // What has a length goes there.
+    client.put("http://a/").body("hi").send().unwrap();
+    own.finish();
+
+    let stage = stage(scripts());
+    let mut conn = stage.connection();
+    conn.request("GET", "/").unwrap();
+    conn.response().unwrap();
+    let error = conn.request_with("PUT", "/", &[], chunks()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    conn.request_with("PUT", "/", &[], "hi").unwrap();
+    conn.response().unwrap();
+    stage.finish();
+}
+
+#[test]
+fn a_trace_brings_no_credentials_back() {
+    let trace = "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let script = || Script::new().expect(trace).reply(ok(""));
+    let mut stage = stage([script(), script()]);
+    stage.config.headers.append("Authorization", "s3cret").unwrap();
+    let client = stage.client();
+    let error = client.request("TRACE", "http://a/").bearer_auth("s3cret").send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    client.request("TRACE", "http://a/").send().unwrap();
+    let (mut conn, own) = (stage.connection(), [("X-Api-Key", "s3cret")]);
+    assert_eq!(conn.request_with("TRACE", "/", &own, ()).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    conn.request("TRACE", "/").unwrap();
+    conn.response().unwrap();
+    stage.finish();
+}

@@ -72,10 +72,19 @@ fn what_a_call_sets_by_itself_goes_before_its_settings_whatever_the_order() {
     ] {
         assert_eq!(request.send().unwrap_err().limit(), Some(Limit::Total));
     }
-    let mut built =
-        stage.client().get("http://a/").configure(change).timeout(Duration::ZERO).build().unwrap();
-    // One that is set keeps the others of the call's settings.
-    assert_eq!(built.timeouts.take().unwrap().connect, ClientConfig::default().timeouts.connect);
+    // One that is set leaves the others to the settings, whatever the order.
+    let short = |config: &mut ClientConfig| config.timeouts.response = Some(Duration::from_secs(1));
+    let long = Duration::from_secs(60);
+    for timeout_first in [true, false] {
+        let stage = common::stage([Script::new().expect(get("/"))]);
+        let request = stage.client().get("http://a/");
+        let request = if timeout_first {
+            request.timeout(long).configure(short)
+        } else {
+            request.configure(short).timeout(long)
+        };
+        assert_eq!(request.send().unwrap_err().limit(), Some(Limit::Response), "{timeout_first}");
+    }
 }
 
 #[test]

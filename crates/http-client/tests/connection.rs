@@ -434,3 +434,28 @@ fn secrets_do_not_reach_errors() {
     let error = conn.request_with("GET", "/", &[("Cookie", "s3cret\r\n")], ()).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
 }
+
+#[test]
+fn chunks_end_with_trailers_where_those_are_given() {
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n";
+    let script = Script::new().expect(head).expect("0\r\nX-Sum: 7\r\n\r\n").reply(ok(""));
+    let stage = stage([script, Script::new().expect(head), Script::new().expect_head().expect("hi")]);
+    let chunks = |conn: &mut Connection| {
+        conn.put_request("PUT", "/").unwrap().put_header("Transfer-Encoding", "chunked").unwrap();
+        conn.end_headers().unwrap().send(b"hi").unwrap();
+    };
+    let mut conn = stage.connection();
+    assert_misuse(conn.finish_with(&[]), Misuse::NotSending);
+    chunks(&mut conn);
+    conn.finish_with(&[("X-Sum", "7")]).unwrap();
+    assert_eq!(conn.response().unwrap().status().as_u16(), 200);
+    drop(conn);
+    let mut conn = stage.connection();
+    chunks(&mut conn);
+    assert_eq!(conn.finish_with(&[("Content-Length", "7")]).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    let mut conn = stage.connection();
+    conn.put_request("PUT", "/").unwrap().put_header("Content-Length", "2").unwrap();
+    conn.end_headers().unwrap().send(b"hi").unwrap();
+    assert_eq!(conn.finish_with(&[("X-Sum", "7")]).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    stage.finish();
+}

@@ -96,3 +96,46 @@ fn t12_a_line_break_in_a_target_of_connect_is_refused() {
     }
     assert_eq!(stage.peer.connection(0).written, b"");
 }
+
+#[test]
+fn what_the_content_is_is_said_once_whatever_the_order() {
+    let post = |kind: &str, content: &str| {
+        let length = content.len();
+        format!("POST / HTTP/1.1\r\nHost: a\r\n{kind}Content-Length: {length}\r\n\r\n{content}")
+    };
+    let script = Script::new()
+        .expect(post("Content-Type: application/x-www-form-urlencoded\r\n", "a=1"))
+        .reply(ok(""))
+        .expect(post("content-type: own\r\n", "a=1"))
+        .reply(ok(""))
+        .expect(post("content-type: own\r\n", "a=1"))
+        .reply(ok(""))
+        .expect(post("", "plain"))
+        .reply(ok(""));
+    let stage = stage([script]);
+    let client = stage.client();
+    let form = [("a", "1")];
+    client.post("http://a/").form(form).send().unwrap();
+    client.post("http://a/").form(form).header("content-type", "own").send().unwrap();
+    client.post("http://a/").header("content-type", "own").form(form).send().unwrap();
+    client.post("http://a/").form(form).body("plain").send().unwrap();
+    stage.finish();
+}
+
+#[test]
+fn a_connection_says_what_its_content_is_too() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                Content-Length: 3\r\n\r\na=1";
+    let stage = stage([Script::new().expect(post).reply(ok(""))]);
+    let mut conn = stage.connection();
+    conn.request_with("POST", "/", &[], http_client::Body::form([("a", "1")])).unwrap();
+    conn.response().unwrap();
+    stage.finish();
+}
+
+#[test]
+fn a_query_of_nothing_leaves_the_url_as_it_is() {
+    let client = http_client::Client::new();
+    let request = client.get("http://a/b").query([("a", "1"); 0]).build().unwrap();
+    assert_eq!(request.url.as_str(), "http://a/b");
+}

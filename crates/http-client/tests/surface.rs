@@ -81,3 +81,13 @@ fn a_client_is_shared_among_threads() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<Client>();
 }
+
+#[test]
+fn fields_are_added_in_their_order() {
+    let lines = vec![("X-One".to_owned(), "1"), ("X-Two".to_owned(), "2"), ("X-One".to_owned(), "3")];
+    let request = Client::new().get("http://a/").header("X-Zero", "0").headers(lines).build().unwrap();
+    let shown: Vec<_> = request.headers.iter().map(|(name, value)| (name, value[0])).collect();
+    assert_eq!(shown, [("X-Zero", b'0'), ("X-One", b'1'), ("X-Two", b'2'), ("X-One", b'3')]);
+    let error = Client::new().get("http://a/").headers([("a b", "")]).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+}

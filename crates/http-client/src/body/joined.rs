@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use wire::BodyLength;
 
-use super::{Body, Content, Kind, Noted};
+use super::source::{Content, Noted};
+use super::{Body, Kind};
 
 impl Body {
     /// Joins bodies, to be sent one after another. Nobody is told of the progress of one alone.

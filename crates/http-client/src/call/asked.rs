@@ -24,7 +24,7 @@ impl Call {
     }
 
     pub(super) fn timeouts(&self) -> Timeouts {
-        self.request.timeouts.unwrap_or(self.config.timeouts)
+        self.request.timeouts(&self.config)
     }
 
     pub(super) fn safety(&self) -> ReplaySafety {

@@ -6,7 +6,7 @@ use resilience::GiveUp;
 use url::Url;
 use wire::ResponseHead;
 
-use crate::error::Attempts;
+use crate::error::{Attempts, Error};
 use crate::policy::redirect::NotFollowed;
 use crate::request::redacted;
 
@@ -39,6 +39,13 @@ pub(crate) struct Trail {
     pub(crate) gave_up: Option<GiveUp>,
     /// Why the response was delivered, and no redirect followed.
     pub(crate) not_followed: Option<NotFollowed>,
+}
+
+impl Trail {
+    /// Adds to an error how it came to it.
+    pub(crate) fn complete(&self, error: Error) -> Error {
+        error.after(self.attempts.clone(), self.gave_up)
+    }
 }
 
 /// A response on the way: a redirect that was followed.

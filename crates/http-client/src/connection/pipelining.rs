@@ -118,7 +118,7 @@ impl Connection {
     pub(super) fn push(&mut self, method: Method, target: &str, kept: Kept) -> Result<(), Error> {
         let content =
             self.may_follow(&method, &kept).map_err(|misuse| self.named(&method, target, misuse.into()))?;
-        let decodes = self.fill_in(target, &kept.headers);
+        let decodes = self.fill_in(&method, target, &kept)?;
         let now = self.config.clock.now();
         let deadlines = Deadlines::new(self.config.timeouts, now, now);
         let exchange = self.exchange(&method, target, kept.body.length())?;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use conn::ConnectRequest;
 use tracing::debug;
 use url::Url;
-use wire::{BodyLength, Exchange, Headers, Method, RequestHead};
+use wire::{BodyLength, Exchange, Method, RequestHead};
 
+use super::pipelining::Kept;
 use super::{Connection, State};
 use crate::error::{Error, Misuse};
 use crate::link::Provenance;
 use crate::policy::deadlines::Deadlines;
+use crate::policy::prepare::Given;
 use crate::policy::{decode, prepare};
 
 /// After this long without a request the connection is probed before the next one. The probe is a system call, which a
@@ -114,11 +116,19 @@ impl Connection {
     }
 
     /// Puts the fields to send into `link.fields`, and says whether the response is decoded.
-    pub(super) fn fill_in(&mut self, target: &str, own: &Headers) -> bool {
+    pub(super) fn fill_in(&mut self, method: &Method, target: &str, kept: &Kept) -> Result<bool, Error> {
         let url = self.cookie_url(target);
         let cookies = url.and_then(|url| prepare::cookies(&self.config, &url, self.config.clock.wall()));
-        prepare::fields(&self.config.headers, own, &[], cookies.as_deref(), &mut self.link.fields);
-        self.config.decode && decode::offer(&mut self.link.fields)
+        let given = Given {
+            method,
+            defaults: &self.config.headers,
+            own: &kept.headers,
+            without: &[],
+            cookies: cookies.as_deref(),
+            media_type: kept.body.media_type(),
+        };
+        prepare::fields(given, &mut self.link.fields).map_err(|error| self.named(method, target, error))?;
+        Ok(self.config.decode && decode::offer(&mut self.link.fields))
     }
 
     /// Returns the URL that cookies go by, if they are kept.

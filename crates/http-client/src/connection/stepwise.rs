@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use wire::{BodyLength, Method};
+use wire::{BodyLength, Headers, Method};
 
 use super::{Connection, State, parse_method};
 use crate::error::{Error, Misuse};
@@ -81,6 +81,32 @@ impl Connection {
             return Err(Misuse::NotSending.into());
         }
         self.sent(Link::finish)?;
+        self.state = State::Awaiting;
+        Ok(())
+    }
+
+    /// Ends chunks with trailer fields (RFC 9110 §6.5).
+    ///
+    /// ```no_run
+    /// let mut conn = http_client::Connection::https("example.com")?;
+    /// conn.put_request("PUT", "/log")?.put_header("Transfer-Encoding", "chunked")?.put_header("Trailer", "X-Lines")?;
+    /// conn.end_headers()?.send(b"all is well\n")?.finish_with(&[("X-Lines", "1")])?;
+    /// println!("{}", conn.response()?.status());
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); besides, a field is invalid or none that may stand there, or the content is not sent in
+    /// chunks.
+    pub fn finish_with(&mut self, trailers: &[(&str, &str)]) -> Result<(), Error> {
+        if !matches!(self.state, State::Sending) {
+            return Err(Misuse::NotSending.into());
+        }
+        let mut fields = Headers::new();
+        for (name, value) in trailers {
+            fields.append(name, value).map_err(|error| self.link.named(error.into()))?;
+        }
+        self.sent(|link, deadlines, clock| link.finish_with(Some(&fields), deadlines, clock))?;
         self.state = State::Awaiting;
         Ok(())
     }

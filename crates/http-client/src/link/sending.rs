@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conn::{Clock, Deadline, Limit, TimedOut, Transport};
 use tracing::debug;
-use wire::Exchange;
+use wire::{Exchange, Headers};
 
 use super::Link;
 use crate::body::Source;
@@ -157,13 +157,23 @@ impl Link {
 
     /// Ends the request.
     pub(crate) fn finish(&mut self, deadlines: &Deadlines, clock: &dyn Clock) -> Result<(), Error> {
+        self.finish_with(None, deadlines, clock)
+    }
+
+    /// Ends the request with trailers.
+    pub(crate) fn finish_with(
+        &mut self,
+        trailers: Option<&Headers>,
+        deadlines: &Deadlines,
+        clock: &dyn Clock,
+    ) -> Result<(), Error> {
         if self.is_cut_short() {
             self.output.clear();
             return Ok(());
         }
         let Some(exchange) = &mut self.exchange else { return Err(self.named(Misuse::NotSending.into())) };
         if self.broken.is_none()
-            && let Err(error) = exchange.finish(None, &mut self.output)
+            && let Err(error) = exchange.finish(trailers, &mut self.output)
         {
             return Err(self.fail(error.into()));
         }

@@ -4,11 +4,10 @@ use std::time::SystemTime;
 
 use conn::{Origin, Scheme};
 use url::{Position, Url};
-use wire::{BodyLength, Headers, is_secret_field};
+use wire::{BodyLength, Headers, Method, Version, is_secret_field};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind};
-use crate::policy::redirect::Hop;
 use crate::request::redacted;
 
 /// Why a URL cannot be requested.
@@ -37,33 +36,65 @@ pub(crate) fn target(url: &Url) -> &str {
     &url[Position::BeforePath..Position::AfterQuery]
 }
 
-/// Puts together the fields to send: defaults that the request does not have and does not leave out, the request's own in
-/// their order, and the jar's cookies unless the request brings its own.
-pub(crate) fn fields(
-    defaults: &Headers,
-    own: &Headers,
-    without: &[String],
-    cookies: Option<&str>,
-    into: &mut Headers,
-) {
+/// What the fields of a request are put together from.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) method: &'a Method,
+    /// Added unless the request has them or leaves them out.
+    pub(crate) defaults: &'a Headers,
+    pub(crate) own: &'a Headers,
+    pub(crate) without: &'a [String],
+    /// What the jar has, for a request that brings no cookies of its own.
+    pub(crate) cookies: Option<&'a str>,
+    /// What the content is, for a request that does not say it.
+    pub(crate) media_type: Option<&'a str>,
+}
+
+/// Puts together the fields to send, the request's own in their order.
+///
+/// # Errors
+/// A TRACE has credentials of its own.
+pub(crate) fn fields(given: Given<'_>, into: &mut Headers) -> Result<(), Error> {
+    let Given { method, defaults, own, without, cookies, media_type } = given;
     into.clear();
     into.extend_from(defaults);
     into.retain(|name, _| !own.contains(name) && !without.iter().any(|out| out.eq_ignore_ascii_case(name)));
-    into.extend_from(own);
-    if let Some(cookies) = cookies.filter(|_| !into.contains("cookie")) {
-        // The jar refuses control characters, so this cannot fail; without the field the request stays valid.
-        let _ = into.append("Cookie", cookies);
+    // RFC 9110 §9.3.8: what comes in a TRACE goes out again in its response.
+    if *method == Method::TRACE {
+        if own.iter().any(|(name, _)| is_secret_field(name)) {
+            return Err(Error::new(ErrorKind::InvalidRequest, FieldsError::Traced));
+        }
+        into.retain(|name, _| !is_secret_field(name));
+        into.extend_from(own);
+        return Ok(());
     }
+    into.extend_from(own);
+    for (name, value) in [("Cookie", cookies), ("Content-Type", media_type)] {
+        if let Some(value) = value.filter(|_| !into.contains(name)) {
+            // The jar refuses control characters, so this cannot fail; without the field the request stays valid.
+            let _ = into.append(name, value);
+        }
+    }
+    Ok(())
 }
 
-/// Names the default fields that do not go along a redirect, and none after it either: secrets where it leads to an origin
-/// that must not see them, a `Host` where it leads to another.
-pub(crate) fn defaults_left_behind<'d>(defaults: &'d Headers, hop: &Hop) -> impl Iterator<Item = &'d str> {
-    let (keeps_secrets, same_origin) = (hop.keeps_secrets, hop.same_origin);
-    let stays = move |name: &str| {
-        !keeps_secrets && is_secret_field(name) || !same_origin && name.eq_ignore_ascii_case("host")
-    };
-    defaults.iter().map(|(name, _)| name).filter(move |name| stays(name))
+/// Why a request may not be sent as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FieldsError {
+    #[error("a TRACE must not carry credentials: the server sends them back as content")]
+    Traced,
+    #[error("the server speaks HTTP/1.0 and takes no chunks: give the content a length")]
+    Chunks,
+}
+
+/// Says whether content without a length may be sent to a server, by what it spoke last (RFC 9112 §6.1).
+pub(crate) fn may_send_chunks(spoke: Option<Version>, length: BodyLength) -> Result<(), Error> {
+    match (length, spoke) {
+        (BodyLength::Unknown, Some(version)) if version < Version::HTTP_11 => {
+            Err(Error::new(ErrorKind::InvalidRequest, FieldsError::Chunks))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Tells whether content is so long that the server is asked first whether it wants it (RFC 9110 §10.1.1). One of unknown
@@ -128,6 +159,52 @@ mod tests {
         headers
     }
 
+    fn given<'a>(method: &'a Method, defaults: &'a Headers, own: &'a Headers) -> Given<'a> {
+        Given { method, defaults, own, without: &[], cookies: None, media_type: None }
+    }
+
+    #[test]
+    fn a_trace_carries_no_credentials() {
+        let defaults = headers(&[("Authorization", "s"), ("Accept", "*/*")]);
+        let (mut into, own) = (Headers::new(), headers(&[("X", "1")]));
+        let given = Given { cookies: Some("a=s"), ..given(&Method::TRACE, &defaults, &own) };
+        fields(given, &mut into).unwrap();
+        assert_eq!(into, headers(&[("Accept", "*/*"), ("X", "1")]));
+        for name in ["Authorization", "cookie", "X-Api-Key"] {
+            let own = headers(&[(name, "s")]);
+            let error = fields(Given { own: &own, ..given }, &mut into).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_content_is_is_said_once() {
+        let (none, defaults) = (Headers::new(), headers(&[("content-type", "a")]));
+        for (defaults, own, expected) in [
+            (&none, &[][..], &[("Content-Type", "t")][..]),
+            (&defaults, &[], &[("content-type", "a")]),
+            (&none, &[("CONTENT-TYPE", "b")], &[("CONTENT-TYPE", "b")]),
+        ] {
+            let (mut into, own) = (Headers::new(), headers(own));
+            let given = Given { media_type: Some("t"), ..given(&Method::POST, defaults, &own) };
+            fields(given, &mut into).unwrap();
+            assert_eq!(into, headers(expected));
+        }
+    }
+
+    #[test]
+    fn a_server_of_http_1_0_gets_no_chunks() {
+        for (spoke, length, expected) in [
+            (None, BodyLength::Unknown, true),
+            (Some(Version::HTTP_11), BodyLength::Unknown, true),
+            (Some(Version::HTTP_10), BodyLength::Unknown, false),
+            (Some(Version::HTTP_10), BodyLength::Known(1), true),
+            (Some(Version::HTTP_10), BodyLength::Empty, true),
+        ] {
+            assert_eq!(may_send_chunks(spoke, length).is_ok(), expected, "{spoke:?} {length:?}");
+        }
+    }
+
     #[test]
     fn urls_become_origin_and_target() {
         #[track_caller]
@@ -154,7 +231,9 @@ mod tests {
         fn check(own: &[(&str, &str)], cookies: Option<&str>, expected: &[(&str, &str)]) {
             let defaults = headers(&[("User-Agent", "us"), ("Accept", "*/*")]);
             let mut into = headers(&[("Left", "over")]);
-            fields(&defaults, &headers(own), &[], cookies, &mut into);
+            let own = headers(own);
+            let given = Given { cookies, ..given(&Method::GET, &defaults, &own) };
+            fields(given, &mut into).unwrap();
             assert_eq!(into, headers(expected));
         }
         check(&[], None, &[("User-Agent", "us"), ("Accept", "*/*")]);
@@ -169,7 +248,8 @@ mod tests {
         let defaults = headers(&[("User-Agent", "us"), ("Accept", "*/*")]);
         let mut into = Headers::new();
         let without = ["ACCEPT".to_owned(), "x".to_owned()];
-        fields(&defaults, &headers(&[("X", "1")]), &without, None, &mut into);
+        let own = headers(&[("X", "1")]);
+        fields(Given { without: &without, ..given(&Method::GET, &defaults, &own) }, &mut into).unwrap();
         assert_eq!(into, headers(&[("User-Agent", "us"), ("X", "1")]));
     }
 

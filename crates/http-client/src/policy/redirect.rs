@@ -169,5 +169,15 @@ pub(crate) fn carry_over(headers: &mut Headers, hop: &Hop) {
     });
 }
 
+/// Names the default fields that do not go along a redirect, and none after it either: secrets where it leads to an origin
+/// that must not see them, a `Host` where it leads to another.
+pub(crate) fn defaults_left_behind<'d>(defaults: &'d Headers, hop: &Hop) -> impl Iterator<Item = &'d str> {
+    let (keeps_secrets, same_origin) = (hop.keeps_secrets, hop.same_origin);
+    let stays = move |name: &str| {
+        !keeps_secrets && is_secret_field(name) || !same_origin && name.eq_ignore_ascii_case("host")
+    };
+    defaults.iter().map(|(name, _)| name).filter(move |name| stays(name))
+}
+
 #[cfg(test)]
 mod tests;
