@@ -1,4 +1,4 @@
-//! Fetches a URL, as curl does: `cargo run --example fetch -- URL`, and `--help` for the rest.
+//! Fetches a URL, as curl does: `cargo run --example fetch --features fetch -- URL`, and `--help` for the rest.
 //!
 //! Besides everyday use of the client it shows two things: how a download never looks complete before it is ([`Part`]),
 //! and how to look into a connection by wrapping what makes it ([`Watched`]).

@@ -1,10 +1,15 @@
 //! The examples: all build, and each one runs to its end.
 
+use std::time::{Duration, Instant};
+
 use super::steps::{Verdict, cargo};
 use crate::workspace::{Example, Workspace};
 
 /// What an example is given that does nothing without it.
 const ARGUMENTS: &[(&str, &[&str])] = &[("fetch", &["--help"])];
+
+/// How long one may take, once it is built.
+const LIMITS: &[(&str, Duration)] = &[("tour", Duration::from_secs(10))];
 
 /// Builds them as `cargo run --example NAME` does, without features, and runs each with those that it requires.
 pub(super) fn run(workspace: &Workspace) -> Verdict {
@@ -13,12 +18,21 @@ pub(super) fn run(workspace: &Workspace) -> Verdict {
     if examples.is_empty() {
         return Verdict::Failed("there is no example".to_owned());
     }
-    let build = ["build", "-p", "examples", "--examples"].map(str::to_owned).to_vec();
-    for line in std::iter::once(build).chain(examples.iter().map(run_line)) {
+    let built = cargo(workspace, &["build", "-p", "examples", "--examples"]);
+    if !matches!(built, Verdict::Passed) {
+        return built;
+    }
+    for example in examples {
+        let line = run_line(example);
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let began = Instant::now();
         let verdict = cargo(workspace, &line);
         if !matches!(verdict, Verdict::Passed) {
             return verdict;
+        }
+        let (took, limit) = (began.elapsed(), LIMITS.iter().find(|(name, _)| *name == example.name));
+        if let Some((name, limit)) = limit.filter(|(_, limit)| took > *limit) {
+            return Verdict::Failed(format!("{name} took {took:.1?}, and {limit:?} is its limit"));
         }
     }
     Verdict::Passed
@@ -51,6 +65,6 @@ mod tests {
         }
         check("get", &[], "get");
         check("scrape", &["scrape", "more"], "scrape --features scrape,more");
-        check("fetch", &[], "fetch -- --help");
+        check("fetch", &["fetch"], "fetch --features fetch -- --help");
     }
 }

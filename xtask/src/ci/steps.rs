@@ -143,11 +143,19 @@ fn features(workspace: &Workspace) -> Verdict {
 }
 
 fn tests(workspace: &Workspace) -> Verdict {
-    if answers(workspace, &["nextest", "--version"]) {
-        cargo(workspace, &["nextest", "run", "--workspace", "--all-features"])
+    let runner: &[&str] = if answers(workspace, &["nextest", "--version"]) {
+        &["nextest", "run"]
     } else {
-        cargo(workspace, &["test", "--workspace", "--all-features", "--lib", "--bins", "--tests"])
-    }
+        &["test", "--lib", "--bins", "--tests"]
+    };
+    // What users get by default, and who takes nothing that can be left out, is run too, not only built.
+    const SETS: [&[&str]; 3] = [
+        &["--workspace", "--all-features"],
+        &["-p", "http-client"],
+        &["-p", "http-client", "--no-default-features"],
+    ];
+    let lines = SETS.map(|set| [runner, set].concat());
+    all(workspace, lines.iter().map(Vec::as_slice))
 }
 
 fn doctests(workspace: &Workspace) -> Verdict {

@@ -264,6 +264,7 @@ fn all_that_was_flushed_comes_out_before_more_is_asked_for() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    #[cfg(any(feature = "brotli", feature = "gzip", feature = "zstd"))]
     #[test]
     fn whatever_is_encoded_however_and_cut_anywhere_comes_back(
         pattern in prop::collection::vec(any::<u8>(), 0..3000),
@@ -274,7 +275,6 @@ proptest! {
     ) {
         let content = pattern.repeat(times);
         let built_in = built_in();
-        prop_assume!(!built_in.is_empty());
         let chain: Vec<_> = chain.into_iter().map(|at| built_in[at % built_in.len()]).collect();
         let encoded = chain.iter().fold(content.clone(), |content: Vec<u8>, coding| encode(*coding, &content));
         let names: Vec<_> = chain.iter().map(|coding| coding.name()).collect();
