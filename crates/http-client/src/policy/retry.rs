@@ -125,7 +125,11 @@ fn of_connect(error: &ConnectError) -> (FailureClass, Outcome) {
     use ParseError::{NoResponse, TruncatedHead};
 
     match error {
-        // getaddrinfo's reasons are text only: a name that does not exist looks like a server that is down.
+        // A resolver that knows says so; getaddrinfo's reasons are text only, and a name that does not exist looks like a
+        // server that is down.
+        ConnectError::Resolve { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            (Permanent, Outcome::Ignored)
+        }
         ConnectError::Resolve { .. } => (NotApplied, Outcome::FAILURE),
         // Too many open files, no free port: that should not open the breakers of all hosts.
         ConnectError::Dial { attempts, .. }

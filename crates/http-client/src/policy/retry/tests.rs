@@ -188,6 +188,12 @@ fn every_error_has_its_class_and_its_outcome() {
             NotApplied,
             broken,
         ),
+        (
+            ConnectError::Resolve { host: "a".into(), source: io::ErrorKind::NotFound.into() }.into(),
+            None,
+            Permanent,
+            Outcome::Ignored,
+        ),
         (dial(&[io::ErrorKind::ConnectionRefused]), None, NotApplied, broken),
         (dial(&[io::ErrorKind::AddrNotAvailable]), None, NotApplied, Outcome::Ignored),
         (
