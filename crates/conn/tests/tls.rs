@@ -197,6 +197,45 @@ fn t47_an_end_without_close_notify_is_an_error() {
 }
 
 #[test]
+fn what_came_before_a_broken_record_is_read_and_then_the_fault_is_told() {
+    let ca = TestCa::new();
+    let config = ca.server(&["127.0.0.1"]).server_config();
+    let (go, may_go) = channel::<()>();
+    let (addr, serving) = accept(move |stream| {
+        let mut tls = server(&config, stream);
+        tls.write_all(b"hi").unwrap();
+        tls.flush().unwrap();
+        let (mut session, mut stream) = tls.into_parts();
+        session.writer().write_all(b"whole").unwrap();
+        let mut records = Vec::new();
+        session.write_tls(&mut records).unwrap();
+        // A record of the right form that no key decrypts.
+        records.extend_from_slice(&[23, 3, 3, 0, 32]);
+        records.extend_from_slice(&[7; 32]);
+        stream.write_all(&records).unwrap();
+        let _ = may_go.recv();
+    });
+    let mut stream = connect(trusting(&ca), "127.0.0.1", addr, within(LONG)).unwrap().transport;
+    stream.set_deadline(within(LONG));
+    let mut came = Vec::new();
+    let fault = loop {
+        match stream.read(&mut [0; 64]) {
+            Ok(n @ 1..) => came.push(n),
+            other => break other,
+        }
+    };
+    assert_eq!(came.iter().sum::<usize>(), 7, "{fault:?}");
+    // The session is over: nobody waits for what would mend it.
+    for _ in 0..2 {
+        let began = Instant::now();
+        assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!(began.elapsed() < LONG / 2);
+    }
+    drop(go);
+    serving.join().unwrap();
+}
+
+#[test]
 fn a_session_ticket_is_no_staleness_but_data_and_the_end_are() {
     let ca = TestCa::new();
     let config = ca.server(&["example.com"]).server_config();
