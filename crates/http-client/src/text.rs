@@ -1,18 +1,20 @@
 //! Text out of bytes, by what a byte order mark or `Content-Type` says of them.
 
-/// Reads bytes as text: in the charset of the byte order mark, or else of the field value, or else in UTF-8. What cannot be
-/// read becomes U+FFFD; an unknown charset is taken for UTF-8.
-pub(crate) fn decode(bytes: Vec<u8>, content_type: Option<&[u8]>) -> String {
+/// Reads bytes as text: in the charset of the byte order mark, or else of the field value, or else in the fallback, or else in
+/// UTF-8. What cannot be read becomes U+FFFD; an unknown charset counts as none.
+pub(crate) fn decode(bytes: Vec<u8>, content_type: Option<&[u8]>, fallback: Option<&str>) -> String {
     #[cfg(feature = "charset")]
     {
-        let named = || encoding_rs::Encoding::for_label(&charset(content_type?)?);
         let marked = encoding_rs::Encoding::for_bom(&bytes).map(|(encoding, _)| encoding);
-        if let Some(encoding) = marked.or_else(named).filter(|encoding| *encoding != encoding_rs::UTF_8) {
+        let named = || encoding_rs::Encoding::for_label(&charset(content_type?)?);
+        let otherwise = || encoding_rs::Encoding::for_label(fallback?.as_bytes());
+        let found = marked.or_else(named).or_else(otherwise);
+        if let Some(encoding) = found.filter(|encoding| *encoding != encoding_rs::UTF_8) {
             return encoding.decode_with_bom_removal(&bytes).0.into_owned();
         }
     }
     #[cfg(not(feature = "charset"))]
-    let _ = content_type;
+    let _ = (content_type, fallback);
     match without_bom(&bytes) {
         rest if rest.len() < bytes.len() => utf8(rest.to_vec()),
         _ => utf8(bytes),
@@ -35,6 +37,8 @@ fn charset(media_type: &[u8]) -> Option<Vec<u8>> {
     let mut rest = after(media_type, b';')?;
     loop {
         let (name, value) = split(rest, b'=')?;
+        // Parameters may be empty (RFC 9110 §5.6.6), and some servers send words without a value.
+        let name = name.rsplit(|byte| *byte == b';').next().unwrap_or_default();
         let is_charset = name.trim_ascii().eq_ignore_ascii_case(b"charset");
         let value = value.trim_ascii_start();
         if let Some(quoted) = value.strip_prefix(b"\"") {
@@ -96,7 +100,8 @@ mod tests {
         check("text/html; a=b; xcharset=no", None);
         check("text/html; charset=\"open", None);
         check("text/html; charset", None);
-        check("text/html;;; charset=x", None);
+        check("text/html;;; charset=x", Some("x"));
+        check("text/html; charset; x=y; charset=z", Some("z"));
         check(";charset=x", Some("x"));
         check("", None);
     }
@@ -105,7 +110,7 @@ mod tests {
     fn a_mark_beats_the_field_and_the_field_beats_utf_8() {
         #[track_caller]
         fn check(bytes: &[u8], content_type: Option<&str>, expected: &str) {
-            let text = decode(bytes.to_vec(), content_type.map(str::as_bytes));
+            let text = decode(bytes.to_vec(), content_type.map(str::as_bytes), None);
             assert_eq!(text, expected, "{bytes:?} as {content_type:?}");
         }
         check("grün".as_bytes(), None, "grün");
@@ -123,6 +128,21 @@ mod tests {
             check(b"\xfe\xff\0g\0r", Some("text/plain; charset=utf-8"), "gr");
             check(b"\xef\xbb\xbfgr\xc3\xbcn", Some("text/plain; charset=latin1"), "grün");
             check(b"a\xffb", Some("text/plain; charset=utf-8"), "a\u{fffd}b");
+        }
+    }
+
+    #[cfg(feature = "charset")]
+    #[test]
+    fn the_fallback_counts_where_nothing_else_is_said() {
+        for (bytes, content_type, fallback, expected) in [
+            (&b"gr\xfcn"[..], None, "windows-1252", "grün"),
+            (b"gr\xfcn", Some("text/plain; charset=nonsense"), "latin1", "grün"),
+            (b"gr\xc3\xbcn", Some("text/plain; charset=utf-8"), "latin1", "grün"),
+            (b"\xef\xbb\xbfgr\xc3\xbcn", None, "latin1", "grün"),
+            (b"gr\xc3\xbcn", None, "nonsense", "grün"),
+        ] {
+            let text = decode(bytes.to_vec(), content_type.map(str::as_bytes), Some(fallback));
+            assert_eq!(text, expected, "{bytes:?} {content_type:?} {fallback}");
         }
     }
 }

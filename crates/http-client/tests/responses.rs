@@ -40,6 +40,13 @@ fn text_is_read_in_its_charset() {
     assert_eq!(with_response("", b"gr\xc3\xbcn\xff", Response::text).unwrap(), "grün\u{fffd}");
 }
 
+#[cfg(feature = "charset")]
+#[test]
+fn text_of_an_unnamed_charset_is_read_as_the_caller_says() {
+    let text = |response: Response<'_>| response.text_with("windows-1252");
+    assert_eq!(with_response("", b"gr\xfcn", text).unwrap(), "grün");
+}
+
 #[test]
 fn json_becomes_values_and_an_error_says_where_it_ends() {
     type Lights = BTreeMap<String, u32>;

@@ -24,7 +24,7 @@ impl StatusError {
     /// Reads the content as text, as [`Response::text`](crate::Response::text) does.
     #[must_use]
     pub fn text(&self) -> String {
-        text::decode(self.content.clone(), self.head.headers.get("content-type"))
+        text::decode(self.content.clone(), self.head.headers.get("content-type"), None)
     }
 
     /// Reads the content as JSON, such as the problem details of RFC 9457.

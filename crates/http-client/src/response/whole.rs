@@ -52,7 +52,24 @@ impl<'c> Response<'c> {
     /// As [`bytes`](Self::bytes).
     pub fn text(mut self) -> Result<String, Error> {
         let bytes = self.read_bytes()?;
-        Ok(text::decode(bytes, self.headers().get("content-type")))
+        Ok(text::decode(bytes, self.headers().get("content-type"), None))
+    }
+
+    /// Reads the rest of the content as [`text`](Self::text) does, in another charset than UTF-8 where neither a byte order mark
+    /// nor `Content-Type` names a known one. A `charset` that is unknown itself counts as UTF-8.
+    ///
+    /// ```no_run
+    /// let page = http_client::get("https://example.com/1996.html").send()?.text_with("windows-1252")?;
+    /// # drop(page);
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    #[cfg(feature = "charset")]
+    pub fn text_with(mut self, charset: &str) -> Result<String, Error> {
+        let bytes = self.read_bytes()?;
+        Ok(text::decode(bytes, self.headers().get("content-type"), Some(charset)))
     }
 
     /// Reads the rest of the content as JSON, at most as [`bytes`](Self::bytes) does. The status is not looked at; see
