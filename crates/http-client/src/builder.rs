@@ -35,6 +35,12 @@ impl RequestBuilder {
         self.with(|request| Ok(request.headers.append(name, value)?))
     }
 
+    /// Adds a field line whose value is a secret, though its [name](wire::is_secret_field) does not tell: it is shown in no log and
+    /// follows no redirect to another origin.
+    pub fn secret_header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.with(|request| Ok(request.headers.append_secret(name, value)?))
+    }
+
     /// Adds field lines in their order.
     ///
     /// ```no_run

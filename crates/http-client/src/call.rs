@@ -283,7 +283,7 @@ impl Call {
     fn follow(&mut self, hop: Hop, origin: Origin, head: &ResponseHead, now: Instant) {
         carry_over(&mut self.request.headers, &hop);
         let stays = defaults_left_behind(&self.config.headers, &hop);
-        self.request.without.extend(stays.map(str::to_owned));
+        self.request.without.extend(stays);
         if !hop.keeps_content {
             self.request.body = Body::empty();
         }

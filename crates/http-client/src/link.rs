@@ -237,7 +237,7 @@ impl Link {
     pub(crate) fn begin(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
         if let Some(watch) = self.watch() {
-            watch.request(&self.output);
+            watch.request(&self.output, &self.fields);
         }
         (self.info.reused, self.info.requests) = (self.reused, self.served + 1);
         if self.reused {

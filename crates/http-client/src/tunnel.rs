@@ -97,7 +97,7 @@ impl<C> Tunnel<C> {
         let facts = Arc::clone(transport.facts());
         let watch = Watch::new(self.tap.as_ref(), Some(&facts));
         if let Some(watch) = &watch {
-            watch.request(&output);
+            watch.request(&output, &self.headers);
         }
         transport.write_all(&output).and_then(|()| transport.flush())?;
         let (message, input) = (MessageBuf::default(), Vec::new());

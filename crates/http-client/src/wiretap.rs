@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use conn::PeerFacts;
 use tracing::Level;
-use wire::{ResponseHead, shown_value};
+use wire::{Headers, ResponseHead, shown_value};
 
 /// How much of a run of content is shown.
 const SHOWN: usize = 256;
@@ -107,9 +107,9 @@ impl<'t> Watch<'t> {
         Some(Self { tap, is_traced, port })
     }
 
-    /// Shows the head of a request as it is sent.
-    pub(crate) fn request(&self, head: &[u8]) {
-        self.show(Way::Sent.sign(), request_lines(head));
+    /// Shows the head of a request as it is sent; which of its fields are secret stands in those that it was made of.
+    pub(crate) fn request(&self, head: &[u8], fields: &Headers) {
+        self.show(Way::Sent.sign(), request_lines(head, fields));
     }
 
     /// Shows the head of a response.
@@ -169,17 +169,20 @@ impl<'t> Watch<'t> {
 }
 
 /// The lines of a request head as it was serialized.
-fn request_lines(head: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
+fn request_lines<'h>(head: &'h [u8], fields: &Headers) -> impl Iterator<Item = Cow<'h, str>> {
     let head = head.strip_suffix(b"\r\n").unwrap_or(head);
-    head.split(|byte| *byte == b'\n').enumerate().map(|(number, line)| {
+    let field = |name: &str, value: &[u8]| -> Cow<'h, str> {
+        // Under such a name a value is shown to nobody.
+        let shown_as = if fields.is_secret(name) { "Authorization" } else { name };
+        format!("{name}: {}", shown_value(shown_as, value)).into()
+    };
+    head.split(|byte| *byte == b'\n').enumerate().map(move |(number, line)| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(line) = str::from_utf8(line) else {
             return match line.iter().position(|byte| *byte == b':') {
                 Some(colon) => {
                     let (name, value) = line.split_at(colon);
                     field(&String::from_utf8_lossy(name), value.get(1..).unwrap_or_default().trim_ascii())
-                        .into_owned()
-                        .into()
                 }
                 None => String::from_utf8_lossy(line),
             };
@@ -188,7 +191,7 @@ fn request_lines(head: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
             return request_line(line);
         }
         match line.split_once(": ") {
-            Some((name, value)) => field(name, value.as_bytes()).into_owned().into(),
+            Some((name, value)) => field(name, value.as_bytes()),
             None => line.into(),
         }
     })
@@ -230,8 +233,10 @@ mod tests {
     #[test]
     fn heads_are_shown_without_their_secrets() {
         let head = b"GET /log?token=s3cret&x HTTP/1.1\r\nHost: a\r\nauthorization: s3cret\r\nX-Empty: \r\n\
-            Referer: http://ann:s3cret@b/c?s3cret\r\nX-Raw: \xff\x01\r\nCookie: \xffs3cret\r\n\r\n";
-        let lines: Vec<_> = request_lines(head).map(escaped).collect();
+            Referer: http://ann:s3cret@b/c?s3cret\r\nX-Raw: \xff\x01\r\nx-own: s3cret\r\nCookie: \xffs3cret\r\n\r\n";
+        let mut fields = Headers::new();
+        fields.append_secret("X-Own", "s3cret").unwrap();
+        let lines: Vec<_> = request_lines(head, &fields).map(escaped).collect();
         assert_eq!(
             lines,
             [
@@ -241,6 +246,7 @@ mod tests {
                 "X-Empty: ",
                 "Referer: http://b/c?...",
                 "X-Raw: \u{fffd}\\u{1}",
+                "x-own: [redacted]",
                 "Cookie: [redacted]",
                 "",
             ]

@@ -222,3 +222,21 @@ fn a_408_to_a_whole_request_on_a_new_connection_is_the_answer() {
     assert_eq!((response.attempts().len(), response.text().unwrap().as_str()), (2, "done"));
     stage.finish();
 }
+
+#[test]
+fn t1_a_field_that_was_added_as_a_secret_stays_at_its_origin() {
+    let own = "GET /1 HTTP/1.1\r\nHost: a\r\nX-Default: s3cret\r\nX-Own: s3cret\r\n\r\n";
+    let mut stage = stage([
+        Script::new().expect(own).reply(redirect(302, "http://b/2")),
+        Script::new().expect("GET /2 HTTP/1.1\r\nHost: b\r\n\r\n").reply(ok("")),
+    ]);
+    stage.config.headers.append_secret("X-Default", "s3cret").unwrap();
+    let paper = common::Paper::default();
+    stage.config.wiretap = Some(paper.tap());
+    let request = stage.client().get("http://a/1").secret_header("X-Own", "s3cret");
+    assert!(!format!("{request:?}").contains("s3cret"));
+    request.send().unwrap();
+    let shown = paper.take();
+    assert!(shown.contains("X-Own: [redacted]") && !shown.contains("s3cret"), "{shown}");
+    stage.finish();
+}

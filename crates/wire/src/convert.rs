@@ -8,13 +8,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, reques
 use crate::head::{RequestHead, ResponseHead};
 use crate::headers::Headers;
 
-/// Takes over every line; names are in lower case, as `http` has them.
+/// Takes over every line; names are in lower case, as `http` has them. What is sensitive there is secret here.
 impl From<&HeaderMap> for Headers {
     fn from(map: &HeaderMap) -> Self {
         let mut headers = Self::new();
         for (name, value) in map {
             // What http allows in a name and a value is allowed here.
             headers.push_checked(name.as_str(), value.as_bytes());
+            if value.is_sensitive() {
+                headers.mark_last();
+            }
         }
         headers
     }
@@ -28,7 +31,7 @@ impl TryFrom<&Headers> for HeaderMap {
         let mut map = Self::try_with_capacity(headers.len())?;
         for (name, value) in headers.iter() {
             let mut value_of = HeaderValue::from_bytes(value)?;
-            value_of.set_sensitive(crate::headers::is_secret_field(name));
+            value_of.set_sensitive(headers.is_secret(name));
             map.try_append(HeaderName::from_bytes(name.as_bytes())?, value_of)?;
         }
         Ok(map)
@@ -107,6 +110,11 @@ mod tests {
         }
         let map = HeaderMap::try_from(&headers).unwrap();
         assert!(map["set-cookie"].is_sensitive() && !map["x-text"].is_sensitive());
+        let mut marked = map.clone();
+        marked.get_mut("x-text").unwrap().set_sensitive(true);
+        let marked = Headers::from(&marked);
+        assert!(marked.is_secret("X-Text") && !format!("{marked:?}").contains('ü'));
+        assert!(HeaderMap::try_from(&marked).unwrap()["x-text"].is_sensitive());
         let back = Headers::from(&map);
         let cookies: Vec<_> = back.get_all("set-cookie").collect();
         assert_eq!((cookies, back.get("x-text")), (vec![&b"a=b"[..], b"c=d"], headers.get("X-Text")));

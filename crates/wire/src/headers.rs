@@ -1,9 +1,12 @@
 //! Field lines in the order and letter case of the wire.
 
-use std::borrow::Cow;
+mod secrets;
+
 use std::fmt;
 
 use crate::error::RequestError;
+use secrets::REDACTED;
+pub use secrets::{is_secret_field, shown_value};
 
 /// Field lines in the order and letter case in which they stand on the wire, duplicates kept. Look-up ignores case.
 ///
@@ -36,6 +39,8 @@ struct Line {
     /// Bytes between name and value.
     gap: usize,
     value: usize,
+    /// Whoever added it says that it is secret, whatever its name is.
+    is_marked: bool,
 }
 
 impl Line {
@@ -142,6 +147,45 @@ impl Headers {
         Ok(())
     }
 
+    /// Adds a line whose value is a secret, though its [name](is_secret_field) does not tell.
+    ///
+    /// ```
+    /// let mut headers = wire::Headers::new();
+    /// headers.append_secret("X-Member", "4711")?;
+    /// assert_eq!(format!("{headers:?}"), r#"{"X-Member": "[redacted]"}"#);
+    /// # Ok::<(), wire::RequestError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_secret(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), RequestError> {
+        self.append(name, value)?;
+        self.mark_last();
+        Ok(())
+    }
+
+    /// Returns the names of the lines whose values are secrets, by their [name](is_secret_field) or because they were
+    /// [added as such](Self::append_secret).
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let marked = self.lines.iter().map(|line| line.is_marked);
+        self.iter()
+            .zip(marked)
+            .map(|((name, _), marked)| (name, marked))
+            .filter_map(|(name, marked)| (marked || is_secret_field(name)).then_some(name))
+    }
+
+    /// Tells whether the values of a field are secrets.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.secrets().any(|secret| secret.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn mark_last(&mut self) {
+        if let Some(line) = self.lines.last_mut() {
+            line.is_marked = true;
+        }
+    }
+
     /// Sets a field to one value: the first line of that name takes it in its place, others go; a field that is not
     /// there is appended.
     ///
@@ -213,7 +257,13 @@ impl Headers {
 
     /// Adds a line whose name and value were checked.
     pub(crate) fn push_checked(&mut self, name: &str, value: &[u8]) {
-        self.lines.push(Line { start: self.bytes.len(), name: name.len(), gap: 0, value: value.len() });
+        self.lines.push(Line {
+            start: self.bytes.len(),
+            name: name.len(),
+            gap: 0,
+            value: value.len(),
+            is_marked: false,
+        });
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.extend_from_slice(value);
     }
@@ -231,7 +281,7 @@ impl Headers {
             let name = field.name.len();
             // An empty value may stand anywhere.
             let gap = if value.is_empty() { 0 } else { value_start.wrapping_sub(start + name) };
-            Line { start, name, gap, value: value.len() }
+            Line { start, name, gap, value: value.len(), is_marked: false }
         }));
         self.lines
             .iter()
@@ -255,90 +305,12 @@ impl Eq for Headers {}
 /// Shows no credentials, see [`is_secret_field`], and of URLs neither user-info nor query.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(name, value)| (name, shown_value(name, value)))).finish()
+        let shown = self.iter().map(|(name, value)| {
+            let value = if self.is_secret(name) { REDACTED.into() } else { shown_value(name, value) };
+            (name, value)
+        });
+        f.debug_map().entries(shown).finish()
     }
-}
-
-/// Returns what may be seen of a field's value: nothing of credentials, and of URLs neither user-info nor query. What is not
-/// UTF-8 is replaced.
-///
-/// ```
-/// assert_eq!(wire::shown_value("Authorization", b"Bearer 1234"), "[redacted]");
-/// assert_eq!(wire::shown_value("Location", b"/in?token=1234"), "/in?...");
-/// assert_eq!(wire::shown_value("Content-Type", b"text/html"), "text/html");
-/// ```
-#[must_use]
-pub fn shown_value<'a>(name: &str, value: &'a [u8]) -> Cow<'a, str> {
-    // URLs often have passwords in their user-info, and tokens in their query or fragment.
-    const URLS: [&str; 3] = ["location", "content-location", "referer"];
-    // Several URLs among other text: which part is harmless is a guess.
-    const MIXED: [&str; 2] = ["refresh", "link"];
-    let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
-    if is_secret_field(name) || is_one_of(&MIXED) {
-        return "[redacted]".into();
-    }
-    let text = String::from_utf8_lossy(value);
-    if !is_one_of(&URLS) {
-        return text;
-    }
-    let end = text.find(['?', '#']).unwrap_or(text.len());
-    let (before, after) = text.split_at(end);
-    let rest = if after.is_empty() { "" } else { "?..." };
-    // RFC 3986 §3.2: the authority ends at the next slash, its user-info at the last @ before that. As WHATWG has it, a slash
-    // may be a backslash, and there may be any number of them behind the scheme.
-    let is_slash = |letter| matches!(letter, '/' | '\\');
-    let scheme =
-        before.find(':').filter(|at| before.get(..*at).is_some_and(is_scheme)).map_or(0, |at| at + 1);
-    let slashes =
-        before.get(scheme..).unwrap_or_default().chars().take_while(|letter| is_slash(*letter)).count();
-    if scheme == 0 && slashes < 2 {
-        return format!("{before}{rest}").into();
-    }
-    let (scheme, behind) = before.split_at(scheme + slashes);
-    let (authority, path) = behind.split_at(behind.find(is_slash).unwrap_or(behind.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}{host}{path}{rest}").into()
-}
-
-/// RFC 3986 §3.1
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-}
-
-/// Tells whether a field carries a credential, so that its value must not be shown, nor follow a redirect to another
-/// origin.
-///
-/// These are authorization, cookie, set-cookie, token, secret, password, api-key, and every name that ends in one of the last four
-/// behind a dash, or in `-authorization`, `-auth`, `-auth-key`, `-access-key`, `-subscription-key`, `-functions-key`,
-/// `-session` or `-session-id`.
-#[must_use]
-pub fn is_secret_field(name: &str) -> bool {
-    const NAMES: [&str; 8] =
-        ["authorization", "cookie", "set-cookie", "api-key", "apikey", "token", "secret", "password"];
-    const ENDINGS: [&str; 13] = [
-        "-api-key",
-        "-apikey",
-        "-token",
-        "-secret",
-        "-password",
-        "-authorization",
-        "-auth",
-        "-auth-key",
-        "-access-key",
-        "-subscription-key",
-        "-functions-key",
-        "-session",
-        "-session-id",
-    ];
-    let ends_with = |ending: &&str| {
-        let name = name.as_bytes();
-        name.len()
-            .checked_sub(ending.len())
-            .and_then(|start| name.get(start..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(ending.as_bytes()))
-    };
-    NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret)) || ENDINGS.iter().any(ends_with)
 }
 
 /// RFC 9110 §5.6.3: optional white space is SP and HTAB, nothing else.
@@ -378,137 +350,4 @@ fn check_value(name: &str, value: &[u8]) -> Result<(), RequestError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(lines: &[(&str, &str)]) -> Headers {
-        let mut headers = Headers::new();
-        for (name, value) in lines {
-            headers.append(name, value).unwrap();
-        }
-        headers
-    }
-
-    #[test]
-    fn order_case_and_duplicates_are_kept() {
-        let h = headers(&[("b", "1"), ("A", "2"), ("B", " 3\t")]);
-        let lines: Vec<_> = h.iter().collect();
-        assert_eq!(lines, [("b", &b"1"[..]), ("A", b"2"), ("B", b"3")]);
-        assert_eq!(h.get_all("B").collect::<Vec<_>>(), [b"1", b"3"]);
-    }
-
-    #[test]
-    fn set_replaces_in_place_and_drops_the_others() {
-        for value in ["", "x", "much longer than before"] {
-            let mut h = headers(&[("a", "1"), ("b", "22"), ("c", "3"), ("B", "4"), ("d", "5")]);
-            h.set("B", value).unwrap();
-            assert_eq!(h, headers(&[("a", "1"), ("b", value), ("c", "3"), ("d", "5")]));
-        }
-        let mut h = Headers::new();
-        h.set("x", "1").unwrap();
-        assert_eq!(h, headers(&[("x", "1")]));
-    }
-
-    #[test]
-    fn remove_takes_every_line_of_the_name() {
-        let mut h = headers(&[("a", "1"), ("b", "2"), ("A", "3"), ("c", "4")]);
-        assert_eq!(h.remove("a"), 2);
-        assert_eq!(h, headers(&[("b", "2"), ("c", "4")]));
-        assert_eq!(h.remove("a"), 0);
-    }
-
-    #[test]
-    fn extending_keeps_both_lists() {
-        let mut h = headers(&[("a", "1")]);
-        h.extend_from(&headers(&[("b", "2"), ("c", "3")]));
-        assert_eq!(h, headers(&[("a", "1"), ("b", "2"), ("c", "3")]));
-    }
-
-    #[test]
-    fn lists_are_read_over_all_lines() {
-        let h = headers(&[("Connection", ",close,, x "), ("connection", "Upgrade")]);
-        let tokens: Vec<_> = h.tokens("connection").collect();
-        assert_eq!(tokens, [&b"close"[..], b"x", b"Upgrade"]);
-        assert!(h.has_token("Connection", "UPGRADE"));
-        assert!(!h.has_token("Connection", "clos"));
-    }
-
-    #[test]
-    fn injection_is_refused() {
-        for name in ["", "a b", "a:", "a\r\nb", "ä", "a\0"] {
-            let error = Headers::new().append(name, "v").unwrap_err();
-            assert!(matches!(error, RequestError::FieldName { .. }), "{name:?}");
-        }
-        for (name, shown) in [("Authorization: s3cret", "Authorization:"), ("", ""), ("äb", "ä"), ("a", "a")]
-        {
-            let cut = check_name(name).err();
-            let expected = (name != "a").then(|| RequestError::FieldName { name: shown.into() });
-            assert_eq!(cut, expected, "{name:?}");
-        }
-        for value in ["a\r\nX: y", "a\nb", "a\rb", "\0", "\x7f", "\x0b"] {
-            let error = Headers::new().append("n", value).unwrap_err();
-            assert_eq!(error, RequestError::FieldValue { name: "n".into() }, "{value:?}");
-        }
-        assert!(Headers::new().append("n", b"\xff\tok").is_ok());
-    }
-
-    #[test]
-    fn of_urls_only_the_place_is_shown() {
-        for (value, expected) in [
-            ("/next", "/next"),
-            ("/next?code=s3cret", "/next?..."),
-            ("next#token=s3cret", "next?..."),
-            ("https://b:8443/in?code=s3cret#more", "https://b:8443/in?..."),
-            ("https://ida:s3cret@b/in", "https://b/in"),
-            ("https://ida:s3@cret@b/in", "https://b/in"),
-            ("//ida@b", "//b"),
-            ("http:\\\\ida:s3cret@b\\in", "http:\\\\b\\in"),
-            ("https:/ida:s3cret@b/in", "https:/b/in"),
-            ("https:ida:s3cret@b/in", "https:b/in"),
-            ("/\\ida:s3cret@b", "/\\b"),
-            ("to/ida:1@b", "to/ida:1@b"),
-            ("/to/ida@b", "/to/ida@b"),
-            ("http://b/to/ida@c", "http://b/to/ida@c"),
-        ] {
-            for name in ["Location", "content-location", "Referer"] {
-                assert_eq!(shown_value(name, value.as_bytes()), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn of_fields_with_several_urls_nothing_is_shown() {
-        let link = ("Link", "<https://a/>; rel=next, <https://ida:s3cret@b/>");
-        let shown = format!("{:?}", headers(&[link, ("refresh", "5; url=/?s3cret")]));
-        assert_eq!(shown, r#"{"Link": "[redacted]", "refresh": "[redacted]"}"#);
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let shown =
-            format!("{:?}", headers(&[("Cookie", "s3cret"), ("X-Api-Key", "s3cret"), ("Accept", "a")]));
-        assert!(!shown.contains("s3cret"), "{shown}");
-        assert!(shown.contains(r#""Accept": "a""#), "{shown}");
-        for name in [
-            "AUTHORIZATION",
-            "Proxy-Authorization",
-            "X-Auth-Token",
-            "x-amz-security-token",
-            "Client-Secret",
-            "set-cookie",
-            "Token",
-            "X-Authorization",
-            "X-Auth-Key",
-            "Ocp-Apim-Subscription-Key",
-            "x-functions-key",
-            "X-Session-Id",
-        ] {
-            assert!(is_secret_field(name), "{name}");
-        }
-        for name in
-            ["accept", "key", "tokens", "etag", "Idempotency-Key", "Sec-WebSocket-Key", "Author", "X-Author"]
-        {
-            assert!(!is_secret_field(name), "{name}");
-        }
-    }
-}
+mod tests;

@@ -76,7 +76,7 @@ impl Link {
         let mut output = mem::take(&mut self.output);
         request.began = Some(clock.now());
         if let Some(watch) = self.watch() {
-            watch.request(&output);
+            watch.request(&output, &self.fields);
             watch.content(Way::Sent, content);
         }
         let sent = frame(&mut request.exchange, content, &mut output)

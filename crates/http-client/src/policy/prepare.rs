@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use conn::{Origin, Scheme};
 use url::{Position, Url};
-use wire::{BodyLength, Headers, Method, Version, is_secret_field};
+use wire::{BodyLength, Headers, Method, Version};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, ErrorKind};
@@ -61,10 +61,10 @@ pub(crate) fn fields(given: Given<'_>, into: &mut Headers) -> Result<(), Error> 
     into.retain(|name, _| !own.contains(name) && !without.iter().any(|out| out.eq_ignore_ascii_case(name)));
     // RFC 9110 §9.3.8: what comes in a TRACE goes out again in its response.
     if *method == Method::TRACE {
-        if own.iter().any(|(name, _)| is_secret_field(name)) {
+        if own.secrets().next().is_some() {
             return Err(Error::new(ErrorKind::InvalidRequest, FieldsError::Traced));
         }
-        into.retain(|name, _| !is_secret_field(name));
+        into.retain(|name, _| !defaults.is_secret(name));
         into.extend_from(own);
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::AsciiSet;
 use url::Url;
-use wire::{Headers, Method, StatusCode, is_secret_field};
+use wire::{Headers, Method, StatusCode};
 
 use crate::config::RedirectPolicy;
 use crate::error::RefusedRedirect;
@@ -154,6 +154,7 @@ fn target(base: &Url, location: &[u8]) -> Option<Url> {
 
 /// Leaves of the request's own fields what goes along.
 pub(crate) fn carry_over(headers: &mut Headers, hop: &Hop) {
+    let secrets: Vec<String> = if hop.keeps_secrets { Vec::new() } else { names(headers.secrets()) };
     headers.retain(|name, _| {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         // RFC 9110 §15.4: what describes the content goes with it.
@@ -164,19 +165,23 @@ pub(crate) fn carry_over(headers: &mut Headers, hop: &Hop) {
         };
         // A Host of the caller's own names the origin that was left, and a Referer may tell what was asked for there.
         (hop.same_origin || !is("host") && !is("referer"))
-            && (hop.keeps_secrets || !is_secret_field(name))
+            && !secrets.iter().any(|secret| is(secret))
             && (hop.keeps_content || !describes_content())
     });
 }
 
 /// Names the default fields that do not go along a redirect, and none after it either: secrets where it leads to an origin
 /// that must not see them, a `Host` where it leads to another.
-pub(crate) fn defaults_left_behind<'d>(defaults: &'d Headers, hop: &Hop) -> impl Iterator<Item = &'d str> {
-    let (keeps_secrets, same_origin) = (hop.keeps_secrets, hop.same_origin);
-    let stays = move |name: &str| {
-        !keeps_secrets && is_secret_field(name) || !same_origin && name.eq_ignore_ascii_case("host")
-    };
-    defaults.iter().map(|(name, _)| name).filter(move |name| stays(name))
+pub(crate) fn defaults_left_behind(defaults: &Headers, hop: &Hop) -> Vec<String> {
+    let mut left = if hop.keeps_secrets { Vec::new() } else { names(defaults.secrets()) };
+    if !hop.same_origin {
+        left.push("host".to_owned());
+    }
+    left
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    names.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
