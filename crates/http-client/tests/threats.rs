@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code fails loudly")]
 
 mod common;
+#[path = "threats/cookies.rs"]
+mod cookies;
 #[path = "threats/redirects.rs"]
 mod redirects;
 
