@@ -106,3 +106,24 @@ fn t23_no_redirect_from_an_allowed_place_is_dialled_at_a_private_address() {
     server.join().unwrap();
     assert_eq!(inside.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "somebody was dialled");
 }
+
+#[test]
+fn t22_the_limit_of_a_request_beats_that_of_its_client() {
+    for (of_client, of_request, passes) in [(1, 2, true), (0, 2, true), (10, 1, false), (2, 1, false)] {
+        let script = Script::new().expect(get("/")).reply(redirect(302, "/1")).expect(get("/1"));
+        let script = script.reply(redirect(302, "/2"));
+        let script = if passes { script.expect(get("/2")).reply(ok("end")) } else { script };
+        let mut stage = stage([script]);
+        stage.config.redirect = RedirectPolicy::limited(of_client);
+        let client = stage.client();
+        let sent = client.get("http://a/").redirect(RedirectPolicy::limited(of_request)).send();
+        match sent {
+            Ok(response) => assert_eq!((response.text().unwrap().as_str(), passes), ("end", true)),
+            Err(error) => {
+                let reason = RefusedRedirect::TooMany { limit: of_request };
+                assert_eq!((error.redirect().unwrap().reason, passes), (reason, false), "{error}");
+            }
+        }
+        stage.finish();
+    }
+}
