@@ -108,8 +108,10 @@ fn said() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+type Reads = fn(Response<'static>) -> Result<Vec<u8>, Error>;
+
 /// How it is read to its end.
-const READERS: [fn(Response<'static>) -> Result<Vec<u8>, Error>; 5] = [
+const READERS: [Reads; 5] = [
     Response::bytes,
     |response| response.text().map(String::into_bytes),
     |response| {
