@@ -23,24 +23,24 @@ fn setting(status: u16, lines: &[impl AsRef<[u8]>], rest: &str) -> Vec<u8> {
 
 #[test]
 fn t24_no_host_sets_a_cookie_for_another() {
-    for (from, domain, to, expected) in [
-        ("www.a.com", "com", "b.com", ""),
-        ("www.a.com", "COM", "b.com", ""),
-        ("www.a.com", ".com", "b.com", ""),
-        ("www.a.com", "com.", "b.com", ""),
-        ("www.a.com", "com.", "b.com.", ""),
-        ("www.a.com.", "com.", "b.com.", ""),
-        ("www.a.co.uk", "CO.UK", "b.co.uk", ""),
-        ("a.github.io", "github.io", "b.github.io", ""),
-        ("www.a.com", "b.com", "b.com", ""),
-        ("www.a.com", "127.0.0.1", "127.0.0.1", ""),
-        ("127.0.0.2", "127.0.0.1", "127.0.0.1", ""),
-        ("127.0.0.2", "0.0.2", "1.0.0.2", ""),
-        ("a.com", "a.com", "a.com.", ""),
-        ("a.com", "a.com", "nota.com", ""),
+    for (from, domain, to, expected, kept) in [
+        ("www.a.com", "com", "b.com", "", 0),
+        ("www.a.com", "COM", "b.com", "", 0),
+        ("www.a.com", ".com", "b.com", "", 0),
+        ("www.a.com", "com.", "b.com", "", 0),
+        ("www.a.com", "com.", "b.com.", "", 0),
+        ("www.a.com.", "com.", "b.com.", "", 0),
+        ("www.a.co.uk", "CO.UK", "b.co.uk", "", 0),
+        ("a.github.io", "github.io", "b.github.io", "", 0),
+        ("www.a.com", "b.com", "b.com", "", 0),
+        ("www.a.com", "127.0.0.1", "127.0.0.1", "", 0),
+        ("127.0.0.2", "127.0.0.1", "127.0.0.1", "", 0),
+        ("127.0.0.2", "0.0.2", "1.0.0.2", "", 0),
+        ("a.com", "a.com", "a.com.", "", 1),
+        ("a.com", "a.com", "nota.com", "", 1),
         // Else the rows above would prove nothing.
-        ("www.a.com", "A.com", "shop.a.com", "Cookie: super=1\r\n"),
-        ("127.0.0.1", "127.0.0.1", "127.0.0.1:81", "Cookie: super=1\r\n"),
+        ("www.a.com", "A.com", "shop.a.com", "Cookie: super=1\r\n", 1),
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1:81", "Cookie: super=1\r\n", 1),
     ] {
         let set = [format!("super=1; Path=/; Domain={domain}")];
         let moved = setting(302, &set, &format!("Location: http://{to}/\r\n"));
@@ -48,9 +48,11 @@ fn t24_no_host_sets_a_cookie_for_another() {
             Script::new().expect_head().reply(moved),
             Script::new().expect(format!("GET / HTTP/1.1\r\nHost: {to}\r\n{expected}\r\n")).reply(ok("")),
         ]);
-        stage.config.cookies = Some(Jar::new());
+        let jar = Jar::new();
+        stage.config.cookies = Some(jar.clone());
         let response = stage.client().get(format!("http://{from}/")).send();
         assert_eq!(response.unwrap().history().len(), 1, "{from} {domain} {to}");
+        assert_eq!(jar.len(), kept, "{from} {domain}");
         stage.finish();
     }
 }
