@@ -1,6 +1,6 @@
 //! Requests whose URL, framing or host could be taken for another.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -158,12 +158,8 @@ fn t42_a_name_too_long_for_socks_reaches_no_proxy_and_is_not_looked_up_here() {
 #[test]
 fn t46_a_name_with_no_address_and_one_with_a_thousand_end_in_time() {
     // A port that was free a moment ago: whoever dials it is refused.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let thousand = (0..1000_u16).map(|i| {
-        let [high, low] = i.to_be_bytes();
-        SocketAddr::from(([127, 1, high, low], free.port()))
-    });
-    for (addresses, tried) in [(Vec::new(), 0), (thousand.collect(), 1000)] {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let send = |addresses: Vec<SocketAddr>| {
         let resolver = Fixed { addresses, ..Fixed::default() };
         let mut config = ClientConfig::default();
         config.resolver = Arc::new(resolver.clone());
@@ -171,13 +167,13 @@ fn t46_a_name_with_no_address_and_one_with_a_thousand_end_in_time() {
         let began = Instant::now();
         let error = Client::with_config(config).unwrap().get("http://many.example/").send().unwrap_err();
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-        assert!(matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout), "{error}");
-        let attempts = match error.connect_error() {
-            Some(ConnectError::Dial { attempts, .. }) => attempts.len(),
-            _ => 0,
-        };
-        assert!(attempts <= tried, "{attempts}");
-        assert!(error.to_string().len() < 2000, "{} bytes of message", error.to_string().len());
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert_eq!(*resolver.asked.lock().unwrap(), ["many.example"]);
-    }
+        error
+    };
+    let error = send(Vec::new());
+    assert!(matches!(error.connect_error(), Some(ConnectError::NoAddress { .. })), "{error:?}");
+    let error = send((0..1000).map(|_| free).collect());
+    let Some(ConnectError::Dial { attempts, .. }) = error.connect_error() else { panic!("{error:?}") };
+    assert!((1..=16).contains(&attempts.len()), "{} attempts", attempts.len());
 }

@@ -1,14 +1,17 @@
 //! Responses that are too large, too many, too slow or too twisted.
 
 use std::error::Error as _;
+use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use http_client::wire::{self, ParseError};
-use http_client::{Error, ErrorKind, Limit, Phase, Response};
+use http_client::{Body, Error, ErrorKind, Limit, Phase, Response};
+use testkit::clock::ManualClock;
 use testkit::peer::Script;
 
-use crate::common::{get, stage};
+use crate::common::{get, ok, stage};
 use crate::{answered, assert_parse_error};
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -63,6 +66,33 @@ fn t17_informational_responses_do_not_put_the_end_off() {
         "{error}"
     );
     assert_eq!(stage.clock.elapsed(), second * 5);
+    stage.finish();
+}
+
+/// Notes at which time it is first read.
+struct Noting(ManualClock, Arc<OnceLock<Duration>>);
+
+impl Read for Noting {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let _ = self.1.set(self.0.elapsed());
+        (&b"hello"[..]).read(buf)
+    }
+}
+
+#[test]
+fn t17_informational_responses_do_not_put_the_content_off() {
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    let pause = Duration::from_millis(300);
+    let hints = (0..10).fold(Script::new().expect(head), |script, _| {
+        script.reply("HTTP/1.1 103 Early Hints\r\n\r\n").stall(pause)
+    });
+    let mut stage = stage([hints.expect("hello").reply(ok("got"))]);
+    stage.config.timeouts.expect_continue = Duration::from_secs(1);
+    let at = Arc::default();
+    let body = Body::sized(Noting(stage.clock.clone(), Arc::clone(&at)), 5);
+    let response = stage.client().put("http://a/").header("Expect", "100-continue").body(body).send();
+    assert_eq!(response.unwrap().text().unwrap(), "got");
+    assert_eq!(at.get(), Some(&Duration::from_secs(1)));
     stage.finish();
 }
 
