@@ -37,7 +37,7 @@ fn t16_chunk_extensions_are_bounded_one_by_one_and_together() {
     ] {
         assert_too_large(&answered(&response).unwrap().text().unwrap_err(), limit);
         let mut response = answered(&response).unwrap();
-        assert_too_large(&response.copy_to(&mut std::io::sink()).unwrap_err(), limit);
+        assert_too_large(&response.copy_to(&mut io::sink()).unwrap_err(), limit);
     }
 }
 
@@ -46,7 +46,7 @@ fn t16_chunks_of_one_byte_cost_no_memory_each() {
     const CHUNKS: u64 = 200_000;
     let content = "1\r\nx\r\n".repeat(usize::try_from(CHUNKS).unwrap());
     let mut response = answered(&format!("{CHUNKED}{content}0\r\n\r\n")).unwrap();
-    let info = measure(|| assert_eq!(response.copy_to(&mut std::io::sink()).unwrap(), CHUNKS));
+    let info = measure(|| assert_eq!(response.copy_to(&mut io::sink()).unwrap(), CHUNKS));
     // The peer allocates once for each piece that it gives.
     assert!(info.bytes_max < 256 << 10 && info.count_total < 1000, "{info:?}");
 }
