@@ -127,3 +127,44 @@ fn t22_the_limit_of_a_request_beats_that_of_its_client() {
         stage.finish();
     }
 }
+
+#[test]
+fn t44_a_location_leads_where_it_is_dialled_and_asked() {
+    for (location, origin, target) in [
+        ("//b/x", "http://b", "/x"),
+        ("/\\b/x", "http://b", "/x"),
+        ("\\\\b\\x", "http://b", "/x"),
+        ("http:/b/x", "http://a", "/b/x"),
+        ("http:///b/x", "http://b", "/x"),
+        ("http://a@b/", "http://b", "/"),
+        ("http://a\\@b/", "http://a", "/@b/"),
+        ("http://b#@a/", "http://b", "/"),
+        ("http://a?@b/", "http://a", "/?@b/"),
+        ("HTTP://B:80/", "http://b", "/"),
+        ("/http://b/", "http://a", "/http://b/"),
+        ("/../..//b/", "http://a", "//b/"),
+        ("b:80/", "", ""),
+        ("http://a%2fb/", "", ""),
+        ("http://b:99999/", "", ""),
+        ("http://", "", ""),
+        ("http://\u{ff42}/", "http://b", "/"),
+    ] {
+        let moved = Script::new().expect_head().reply(redirect(302, location));
+        let asked =
+            format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.trim_start_matches("http://"));
+        let scripts = match origin {
+            "" => vec![moved],
+            "http://a" => vec![moved.expect(asked).reply(ok(""))],
+            _ => vec![moved, Script::new().expect(asked).reply(ok(""))],
+        };
+        let stage = stage(scripts);
+        match stage.client().get("http://a/1/2").send() {
+            Ok(_) => assert_eq!(stage.peer.origins().last().unwrap(), origin, "{location}"),
+            Err(error) => {
+                let refused = error.kind() == ErrorKind::Redirect && error.redirect().is_some();
+                assert!(refused && origin.is_empty(), "{location}: {error}");
+            }
+        }
+        stage.finish();
+    }
+}
