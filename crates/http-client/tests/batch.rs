@@ -6,7 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -154,24 +154,26 @@ fn a_token_ends_all() {
 }
 
 #[test]
-fn a_panic_ends_the_batch_and_goes_on_to_the_caller() {
-    for in_work in [true, false] {
-        let (server, client) = (together(1), client());
-        let worked = AtomicUsize::new(0);
-        let work = |index, _| {
-            worked.fetch_add(1, Ordering::SeqCst);
-            assert!(!in_work || index != 0, "in work");
-        };
-        let requests = (0..100).map(|_| client.get(format!("http://{}/", server.address)));
-        let batch = client.batch().concurrency(1);
-        let ended = panic::catch_unwind(AssertUnwindSafe(|| {
-            batch.as_completed(requests, work, |_, ()| panic!("in done"));
-        }));
-        let message = ended.unwrap_err();
-        let expected = if in_work { "in work" } else { "in done" };
-        assert_eq!(message.downcast_ref(), Some(&expected));
-        // The receiver of results is gone some time after the first was told.
-        assert!(worked.load(Ordering::SeqCst) <= if in_work { 1 } else { 100 });
+fn a_panic_in_the_work_ends_the_batch_and_goes_on_to_the_caller() {
+    let (server, client) = (together(1), client());
+    let worked = AtomicUsize::new(0);
+    let requests = (0..100).map(|_| client.get(format!("http://{}/", server.address)));
+    let batch = client.batch().concurrency(1);
+    let work = |_, _| {
+        worked.fetch_add(1, Ordering::SeqCst);
+        panic!("in work")
+    };
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| batch.as_completed(requests, work, |_, ()| ())));
+    assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"in work"));
+    assert_eq!(worked.load(Ordering::SeqCst), 1);
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<AtomicBool>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
@@ -191,4 +193,41 @@ fn the_token_of_the_client_ends_a_batch_that_has_one_too() {
         assert!(results[0].to_string().starts_with("GET http://a/x"), "{}", results[0]);
         assert_eq!(stage.peer.connects(), 0);
     }
+}
+
+#[test]
+fn a_panic_of_whoever_takes_the_results_ends_the_batch_and_goes_on_to_the_caller() {
+    let (server, client) = (together(1), client());
+    let (worked, panics, gone) = (AtomicUsize::new(0), AtomicBool::new(false), Arc::default());
+    let wait_for = |flag: &AtomicBool| {
+        while !flag.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+    };
+    let work = |index, _| {
+        worked.fetch_add(1, Ordering::SeqCst);
+        match index {
+            0 => None,
+            // Whoever took the first result takes no other: this one is dropped with what it waits in.
+            1 => {
+                wait_for(&panics);
+                Some(Told(Arc::clone(&gone)))
+            }
+            // From here on nobody can be told.
+            _ => {
+                wait_for(&gone);
+                None
+            }
+        }
+    };
+    let requests = (0..100).map(|_| client.get(format!("http://{}/", server.address)));
+    let batch = client.batch().concurrency(1);
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| {
+        batch.as_completed(requests, work, |_, _| {
+            panics.store(true, Ordering::SeqCst);
+            panic!("in done")
+        });
+    }));
+    assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"in done"));
+    assert!((2..=3).contains(&worked.load(Ordering::SeqCst)), "{worked:?}");
 }

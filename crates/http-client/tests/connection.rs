@@ -158,17 +158,17 @@ fn an_unread_body_never_breaks_the_next_request() {
 
 #[test]
 fn a_closed_connection_dials_again_unless_told_not_to() {
-    let closing = || Script::new().expect(get("/")).reply("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nlast");
+    let last = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nlast";
+    let closing = || Script::new().expect(get("/")).reply(last).close();
     let stage_1 = stage([closing(), closing()]);
     let mut conn = stage_1.connection();
     for _ in 0..2 {
         conn.request("GET", "/").unwrap();
-        let mut response = conn.response().unwrap();
-        let mut text = String::new();
-        // Close-delimited: the peer closes after its script here.
-        let result = response.read_to_string(&mut text);
-        assert!(result.is_err() || text == "last");
+        assert_eq!(conn.response().unwrap().text().unwrap(), "last");
+        assert!(!conn.is_open());
     }
+    assert_eq!(stage_1.peer.connects(), 2);
+    stage_1.finish();
 
     let mut stage_2 =
         stage([Script::new().expect(get("/")).reply("HTTP/1.1 204 No\r\nConnection: close\r\n\r\n")]);
@@ -375,7 +375,7 @@ fn content_waits_for_100_continue() {
 }
 
 #[test]
-fn an_answer_that_comes_before_the_upload_is_done_is_delivered() {
+fn t40_an_answer_that_comes_before_the_upload_is_done_is_delivered() {
     let refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig";
     let peer = ScriptedListener::start(vec![Script::new().expect_head().reply(refusal).reset()]);
     let mut conn = Connection::http(&peer.addr().to_string()).unwrap();

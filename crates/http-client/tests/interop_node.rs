@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code fails loudly")]
 
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use http_client::wire::ResponseHead;
 use http_client::{Body, Client, ClientConfig, Connection, Origin, Response, Why};
 use testkit::node::Node;
 
@@ -50,12 +51,29 @@ fn counted(length: u64) -> (Body, Arc<AtomicU64>) {
 fn informational_responses_are_passed_over() {
     let (node, client) = start();
     let mut conn = open(&node);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = |told: &Arc<Mutex<Vec<(u16, String)>>>| {
+        let told = Arc::clone(told);
+        move |head: &ResponseHead| {
+            let links: Vec<_> = head.headers.get_all("link").map(String::from_utf8_lossy).collect();
+            told.lock().unwrap().push((head.status.as_u16(), links.join(", ")));
+        }
+    };
+    let hints = [
+        (103, "</a.css>; rel=preload".to_owned()),
+        (102, String::new()),
+        (103, "</b.css>; rel=preload, </c.css>; rel=preload".to_owned()),
+    ];
+    conn.on_informational(tell(&told));
     for _ in 0..3 {
-        let response = client.get(format!("{}/hints", node.url())).send().unwrap();
+        let request = client.get(format!("{}/hints", node.url())).on_informational(tell(&told));
+        let response = request.send().unwrap();
         assert_eq!((response.status().as_u16(), response.header("link")), (200, None));
         assert_eq!(response.text().unwrap(), "after the hints");
+        assert_eq!(std::mem::take(&mut *told.lock().unwrap()), hints);
         conn.request("GET", "/hints").unwrap();
         assert_eq!(conn.response().unwrap().text().unwrap(), "after the hints");
+        assert_eq!(std::mem::take(&mut *told.lock().unwrap()), hints);
     }
     // One connection each: what came in between disturbed nothing.
     assert_eq!(text(&client, &node, "/connection"), "1");
@@ -124,12 +142,15 @@ fn content_of_unknown_length_is_understood() {
 #[test]
 fn what_nobody_asked_for_is_nobodys_answer() {
     let (node, client) = start();
+    // The connection of the request before.
+    let mut before = 1;
     for (path, pause) in [("/unsolicited/at-once", Duration::ZERO), ("/unsolicited/later", LATER)] {
         for _ in 0..5 {
             assert_eq!(text(&client, &node, path), "asked for");
             thread::sleep(pause);
             let next = text(&client, &node, "/connection");
-            assert!(next.parse::<u64>().is_ok(), "{path}: {next}");
+            assert_eq!(next, format!("{}", before + 1), "{path}: the connection was used again");
+            before += 1;
         }
     }
 }

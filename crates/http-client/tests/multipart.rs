@@ -1,8 +1,9 @@
 //! Forms with files, as they stand on the wire.
-#![allow(clippy::unwrap_used, reason = "test code fails loudly")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code fails loudly")]
 
 mod common;
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use common::{ok, stage};
@@ -82,4 +83,34 @@ fn what_is_wrong_with_a_part_waits_for_send() {
     let form = Multipart::new().part("a", Part::new("b").content_type("x\ny"));
     let error = stage.client().post("http://a/").multipart(form).send().unwrap_err();
     assert_eq!((error.kind(), stage.peer.connects()), (ErrorKind::InvalidRequest, 0));
+}
+
+#[test]
+fn t45_no_name_breaks_out_of_its_part_and_no_boundary_can_be_foreseen() {
+    let (form, boundary) = form();
+    let evil = "a\"; filename=\"x\r\n\r\nevil\r\n--B--\r\n";
+    let form = form.text(evil, "one").part("f", Part::new("two").file_name(evil).content_type("text/x"));
+    let escaped = "a%22; filename=%22x%0D%0A%0D%0Aevil%0D%0A--B--%0D%0A";
+    let content = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{escaped}\"\r\n\r\none\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{escaped}\"\r\n\
+         Content-Type: text/x\r\n\r\ntwo\r\n--{boundary}--\r\n"
+    );
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary={boundary}\r\n\
+         Content-Length: {}\r\n\r\n",
+        content.len()
+    );
+    let stage = stage([Script::new().expect(head + &content).reply(ok("got"))]);
+    assert_eq!(stage.client().post("http://a/").multipart(form).send().unwrap().text().unwrap(), "got");
+    stage.finish();
+
+    let boundaries: HashSet<_> = (0..1000).map(|_| self::form().1).collect();
+    assert_eq!(boundaries.len(), 1000);
+    // Wherever two are alike by construction, the rest must still be too much to guess: 16 characters and more differ.
+    let mut sorted: Vec<_> = boundaries.iter().collect();
+    sorted.sort_unstable();
+    let alike = |(a, b): (&String, &String)| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let most = sorted.iter().zip(&sorted[1..]).map(|(a, b)| alike((a, b))).max().unwrap();
+    assert!(boundary.len() - most >= 16, "{most} of {boundary} are alike");
 }

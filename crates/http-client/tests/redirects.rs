@@ -171,7 +171,7 @@ fn a_refused_expectation_is_dropped() {
 }
 
 #[test]
-fn default_fields_leave_their_secrets_behind_too() {
+fn t1_t4_default_fields_leave_their_secrets_behind_for_good() {
     let first = "GET /1 HTTP/1.1\r\nHost: own\r\nAuthorization: s3cret\r\nX-Team: t\r\n\r\n";
     let second = "GET /2 HTTP/1.1\r\nHost: own\r\nAuthorization: s3cret\r\nX-Team: t\r\n\r\n";
     let bare = |path: &str, host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Team: t\r\n\r\n");
@@ -193,7 +193,7 @@ fn default_fields_leave_their_secrets_behind_too() {
 }
 
 #[test]
-fn default_secrets_go_along_to_an_origin_that_is_trusted_with_them() {
+fn t1_default_secrets_go_along_to_an_origin_that_is_trusted_with_them() {
     let trusted = "GET /2 HTTP/1.1\r\nHost: b\r\nAuthorization: s3cret\r\n\r\n";
     let mut stage = stage([
         Script::new().expect_head().reply(redirect(302, "http://b/2")),

@@ -2,10 +2,24 @@
 //! threats that every layer's tests are named after; other files have the rest.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code fails loudly")]
 
+#[path = "threats/arbitrary.rs"]
+mod arbitrary;
+#[path = "threats/bombs.rs"]
+mod bombs;
 mod common;
+#[path = "threats/cookies.rs"]
+mod cookies;
+#[path = "threats/redirects.rs"]
+mod redirects;
+#[path = "threats/requests.rs"]
+mod requests;
+#[path = "threats/responses.rs"]
+mod responses;
+#[path = "threats/tls.rs"]
+mod tls;
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{get, ok, redirect, stage};
 use http_client::conn::{AddressPolicy, ConnectError};
@@ -209,7 +223,7 @@ fn t41_what_is_not_http_is_refused_before_a_line_ends() {
 
 #[test]
 fn t43_long_urls_heads_and_lists_take_time_in_proportion() {
-    // Counted in allocated bytes, which do not drift: quadratic work copies.
+    // Counted in allocated bytes, which do not drift, and in time: quadratic work takes 64 times as much.
     let cost = |n: usize| {
         let url = format!("http://{}@a/", "@".repeat(n));
         let list = format!(
@@ -223,17 +237,21 @@ fn t43_long_urls_heads_and_lists_take_time_in_proportion() {
             stage([Script::new().expect_head().reply(list).expect_head().reply_bytewise(ok("end"))]);
         stage.config.limits.message = limits;
         let client = stage.client();
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let measured = allocation_counter::measure(|| {
             client.get(&url).header("Cookie", &cookies).send().unwrap().bytes().unwrap();
             client.get("http://a/").send().unwrap().bytes().unwrap();
         });
-        assert!(began.elapsed() < Duration::from_secs(20));
+        let took = began.elapsed();
         stage.finish();
-        measured.bytes_total
+        (measured.bytes_total, took)
     };
-    let (small, large) = (cost(10_000), cost(80_000));
+    let (small, large) = (cost(10_000).0, cost(80_000).0);
     assert!(large < small * 16, "{small} bytes for 10,000, {large} for 80,000");
+    // The best of three: whoever else uses the machine makes it slower, never faster.
+    let time = |n: usize| (0..3).map(|_| cost(n).1).min().unwrap();
+    let (small, large) = (time(10_000), time(80_000));
+    assert!(large < small * 32, "{small:?} for 10,000, {large:?} for 80,000");
 }
 
 #[test]

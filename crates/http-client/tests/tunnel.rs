@@ -5,7 +5,7 @@ mod common;
 
 use std::error::Error as _;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Paper, Stage, get, ok, redirect, stage};
@@ -104,6 +104,37 @@ fn t5_credentials_of_a_proxy_reach_that_proxy_alone() {
     }));
     let response = stage.client().get("http://a/").send().unwrap();
     assert_eq!(response.history().len(), 1);
+    stage.finish();
+}
+
+#[test]
+fn t5_another_login_or_proxy_for_the_same_url_is_another_tunnel() {
+    let basic = |credentials: &str| format!("Proxy-Authorization: Basic {credentials}\r\n");
+    let tunnel = |lines: &str, replies: usize| {
+        let begin = Script::new().expect(connect("a:80", lines)).reply(ESTABLISHED);
+        // Exactly this: nothing of the proxy's goes inside.
+        (0..replies).fold(begin, |script, _| script.expect(get("/")).reply(ok(lines)))
+    };
+    let (ann, bob) = (basic("YW5uOnMzY3JldA=="), basic("Ym9iOnMzY3JldA=="));
+    let mut stage = stage_of([tunnel(&ann, 2), tunnel(&bob, 2), tunnel("", 1)]);
+    let now = Arc::new(Mutex::new(proxy()));
+    let chosen = Arc::clone(&now);
+    stage.config.routes =
+        Some(Arc::new(move |origin| Route::new(origin).through(chosen.lock().unwrap().clone())));
+    let client = stage.client();
+    let known = |user: &str| proxy().with_credentials(user, "s3cret").unwrap();
+    let other: Proxy = "http://other:3128".parse().unwrap();
+    for (through, said) in [
+        (known("ann"), &ann),
+        (known("bob"), &bob),
+        (other, &String::new()),
+        (known("ann"), &ann),
+        (known("bob"), &bob),
+    ] {
+        *now.lock().unwrap() = through;
+        assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), *said);
+    }
+    assert_eq!(stage.peer.connects(), 3);
     stage.finish();
 }
 

@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use http_client::{Body, Client, Connection, ErrorKind};
+use http_client::{Body, Client, ClientConfig, Connection, ErrorKind};
+use testkit::peer::{Script, ScriptedListener};
 
 /// More than any socket holds.
 const LARGE: u64 = 64 << 20;
@@ -80,6 +81,33 @@ fn t40_a_connection_delivers_an_early_refusal_too() {
 }
 
 #[test]
+fn t40_a_post_that_is_reset_is_not_sent_again() {
+    let refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig";
+    for said in [refusal, ""] {
+        let script = Script::new().expect_head();
+        let script = if said.is_empty() { script.reset() } else { script.reply(said).reset() };
+        // A second connection would have no script, and be told as a fault.
+        let listener = ScriptedListener::start(vec![script]);
+        let url = format!("http://{}/", listener.addr());
+        let mut config = ClientConfig::standard();
+        config.expect_above = None;
+        let large = Body::bytes(vec![b'x'; usize::try_from(LARGE).unwrap()]);
+        match Client::with_config(config).unwrap().post(url).body(large).send() {
+            // The reset may overtake what came before it.
+            Err(error) => {
+                assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Disconnected, 1), "{error}");
+            }
+            Ok(response) => {
+                assert!(!said.is_empty());
+                assert_eq!((response.status().as_u16(), response.attempts().len()), (413, 1));
+            }
+        }
+        assert_eq!(listener.heads().len(), 1);
+        listener.finish().unwrap();
+    }
+}
+
+#[test]
 fn an_informational_response_and_an_early_200_stop_no_upload() {
     for body in contents() {
         let name = format!("{body:?}");
@@ -149,9 +177,8 @@ fn a_file_that_becomes_shorter_fails_its_request() {
 
 #[cfg(feature = "tls")]
 mod over_tls {
-    use http_client::{ClientConfig, Response};
+    use http_client::Response;
     use testkit::certs::TestCa;
-    use testkit::peer::{Script, ScriptedListener};
 
     use super::*;
 

@@ -1,5 +1,7 @@
 //! Requests that are sent while earlier ones have no answer yet (RFC 9112 §9.3.2).
 
+use std::fmt;
+
 use conn::Origin;
 use wire::{Fate, Headers, Method};
 
@@ -28,7 +30,6 @@ pub(super) struct Ahead {
 
 /// A request that was sent and has no answer, because its connection ended. It can be
 /// [sent again](Connection::resend) if its [fate](Self::fate) allows.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Unanswered {
     /// The method.
@@ -43,6 +44,19 @@ pub struct Unanswered {
     /// done twice may be sent again.
     pub fate: Fate,
     origin: Origin,
+}
+
+/// Shows the target without its query.
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = prepare::label(self.method.as_str(), &self.origin, &self.target);
+        f.debug_struct("Unanswered")
+            .field("request", &format_args!("{request}"))
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("fate", &self.fate)
+            .finish()
+    }
 }
 
 impl Unanswered {

@@ -55,11 +55,16 @@ fn content(stream: &mut BufReader<TcpStream>, head: &str) -> String {
     text
 }
 
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
 #[test]
 fn nginx_serves_what_the_table_says() {
     let nginx = match Nginx::start(&TestCa::new()) {
         Ok(nginx) => nginx,
-        Err(report) if report.contains("not installed") => {
+        // CI installs it: there it is missing by mistake.
+        Err(report) if report.contains("not installed") && !is_ci() => {
             // Straight to the stream: the test harness swallows what `eprintln!` says in a passing test.
             writeln!(io::stderr(), "\nSKIPPED, NOTHING TESTED: {report}").unwrap();
             return;
