@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Timeouts {
     /// Waiting for a free connection, resolving, dialling, proxies and TLS of one attempt together. Default 10 s.
     pub connect: Option<Duration>,
-    /// From the last byte sent to the complete response head. Default 60 s.
+    /// From when the response is waited for, its request having been sent, to its complete head. Default 60 s.
     pub response: Option<Duration>,
     /// Each single read of content and each single write. Default 60 s.
     pub idle: Option<Duration>,
@@ -20,6 +20,22 @@ pub struct Timeouts {
     pub total: Option<Duration>,
     /// How long a request with `Expect: 100-continue` waits before it sends its content anyway. Default 1 s.
     pub expect_continue: Duration,
+}
+
+impl Timeouts {
+    /// Gives each step the same time, as the one timeout of a socket does: connecting, the wait for the response head, each
+    /// read and each write. The rest by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let timeouts = conn::Timeouts::each(Duration::from_secs(5));
+    /// assert_eq!((timeouts.response, timeouts.total), (Some(Duration::from_secs(5)), None));
+    /// ```
+    #[must_use]
+    pub fn each(time: Duration) -> Self {
+        Self { connect: Some(time), response: Some(time), idle: Some(time), ..Self::default() }
+    }
 }
 
 impl Default for Timeouts {

@@ -2,6 +2,7 @@
 
 mod pipelining;
 mod preparing;
+mod settings;
 mod stepwise;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{Connect, Origin, PeerFacts, Proxy, Route};
-use wire::{Headers, Method, ResponseHead, Version};
+use wire::{Headers, Method, Version};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
@@ -22,7 +23,6 @@ use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::request::OnInformational;
 use crate::response::Response;
-use crate::wiretap::Wiretap;
 
 use pipelining::{Ahead, Kept};
 pub use pipelining::{NotAnswered, Unanswered};
@@ -36,7 +36,7 @@ pub use pipelining::{NotAnswered, Unanswered};
 /// let mut conn = Connection::https("example.com")?;
 /// conn.request("GET", "/")?;
 /// let mut response = conn.response()?;
-/// println!("{} {}", response.status(), response.reason());
+/// println!("{} {}", response.status().as_u16(), response.reason());
 /// println!("{}", response.text()?);
 ///
 /// conn.put_request("PUT", "/log")?.put_header("X-Order", "kept")?.put_header("Content-Length", "5")?.end_headers()?;
@@ -50,9 +50,9 @@ pub use pipelining::{NotAnswered, Unanswered};
 /// |---|---|
 /// | `request`, `request_with` | nothing, `request`, `request_with`, a response (read or not), `close` |
 /// | `put_request` | nothing, a response (read or not), `close` |
-/// | `put_header`, `end_headers` | `put_request` |
-/// | `send`, `finish` | `end_headers` |
-/// | `response` | `request`, `request_with`, or a request that is complete |
+/// | `put_header`, `end_headers` | `put_request`, `put_header` |
+/// | `send`, `finish`, `finish_with` | `end_headers`, `send` |
+/// | `response` | `request`, `request_with`, `end_headers`, `send`, `finish`, `finish_with` |
 ///
 /// Any other order is an error of kind [`ErrorKind::Misuse`] that says what is missing; nothing is sent then.
 ///
@@ -193,33 +193,6 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Shows what goes over the wire on standard error: 0 nothing, 1 the heads, from 2 on content too; as
-    /// [`ClientConfig::wiretap`] does from the beginning.
-    ///
-    /// ```no_run
-    /// let mut conn = http_client::Connection::https("example.com")?;
-    /// conn.debug_level(1);
-    /// conn.request("GET", "/")?;
-    /// # Ok::<(), http_client::Error>(())
-    /// ```
-    pub fn debug_level(&mut self, level: u8) {
-        self.debug_to(match level {
-            0 => None,
-            1 => Some(Wiretap::stderr()),
-            _ => Some(Wiretap::stderr().with_content()),
-        });
-    }
-
-    /// Shows what goes over the wire to a tap from here on, or to none.
-    pub fn debug_to(&mut self, tap: impl Into<Option<Wiretap>>) {
-        self.link.tap = tap.into();
-    }
-
-    /// Has a function told of every informational (1xx) response to the requests that follow.
-    pub fn on_informational(&mut self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) {
-        self.on_informational = Some(OnInformational::new(tell));
-    }
-
     /// Sends a request without content and does not wait for the response. Default fields, cookies and `Accept-Encoding` are
     /// added.
     ///
@@ -281,13 +254,15 @@ impl Connection {
     /// Waits for the response to the request that was sent.
     ///
     /// # Errors
-    /// No request was sent, the peer breaks the protocol, the connection breaks, or a deadline passes.
+    /// No request was sent: nothing changes. The peer breaks the protocol, the connection breaks, or a deadline passes: the
+    /// connection is closed, the next request dials again, and [`unanswered`](Self::unanswered) has the requests without a
+    /// response.
     pub fn response(&mut self) -> Result<Response<'_>, Error> {
         self.await_response(None)
     }
 
     /// As [`response`](Self::response), but waits for the head no longer than `timeout`, in place of
-    /// [`Timeouts::response`](crate::Timeouts::response). Whoever sets a total keeps it.
+    /// [`Timeouts::response`](crate::Timeouts::response). [`Timeouts::total`](crate::Timeouts::total) still applies.
     ///
     /// # Errors
     /// As [`response`](Self::response).

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use conn::{ConnectError, Limit, Phase, TimedOut};
 use resilience::GiveUp;
-use wire::{ParseError, StatusCode};
+use wire::StatusCode;
 
 pub(crate) use attempts::Attempts;
 pub use attempts::{AttemptInfo, Why};
@@ -103,12 +103,12 @@ pub enum ErrorKind {
     Json,
     /// The response ended before it was complete.
     Truncated,
-    /// The reader that was to give the request's content failed.
+    /// The request's content could not be made or read: its reader or file failed, or a value is no JSON.
     Content,
     /// The content is larger than may be held in memory, or grows too much by decoding
     /// ([`DecodeError::Expansion`]).
     TooLarge,
-    /// The reader or writer of the caller failed.
+    /// The writer given to [`copy_to`](crate::Response::copy_to) failed.
     Local,
 }
 
@@ -121,7 +121,9 @@ pub enum Misuse {
     NoRequest,
     /// A request was begun that may not be sent before earlier ones are answered: as many as
     /// [`Pipelining::depth`](crate::Pipelining::depth) wait already, it is put together by hand, or the last one ends the connection.
-    #[error("the response to the last request was not read yet: call response() first")]
+    #[error(
+        "as many requests wait for their responses as may, or the last one ends the connection: call response() first"
+    )]
     ResponsePending,
     /// A request would follow one without an answer, and not both may be done twice.
     #[error("only idempotent requests can be sent before earlier ones are answered: call response() first")]
@@ -237,11 +239,6 @@ impl Error {
         self.0.gave_up
     }
 
-    /// Returns why the peer's words cannot be understood.
-    pub(crate) fn parse_error(&self) -> Option<&ParseError> {
-        self.find()
-    }
-
     /// Returns why no connection could be made.
     #[must_use]
     pub fn connect_error(&self) -> Option<&ConnectError> {
@@ -287,8 +284,17 @@ impl Error {
         self.find()
     }
 
-    /// Finds a cause of one type in the chain.
-    fn find<E: StdError + 'static>(&self) -> Option<&E> {
+    /// Finds a cause of one type in the chain: a [`Misuse`], a [`wire::ParseError`], a [`wire::RequestError`], an
+    /// [`io::Error`], or what a transport of the caller's failed with.
+    ///
+    /// ```
+    /// use http_client::{Client, wire::RequestError};
+    ///
+    /// let error = Client::new().get("http://a/").header("X-Two words", "").send().unwrap_err();
+    /// assert!(matches!(error.find(), Some(RequestError::FieldName { .. })));
+    /// ```
+    #[must_use]
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
         let mut cause = self.source();
         while let Some(error) = cause {
             if let Some(found) = error.downcast_ref() {

@@ -5,7 +5,8 @@
 //! * [`Client`] sends requests anywhere and keeps connections: `client.get(url).send()?.text()?`.
 //! * [`Connection`] is one connection in your hands: send now, receive later, choose every field line.
 //!
-//! Both are blocking and start no thread, but for a [`Batch`] while it runs. Time-outs are on by default and tell the phase
+//! Both are blocking; threads there are only in a [`Batch`] while it runs, and up to four that look names up, which the system
+//! does in no other way. Time-outs are on by default and tell the phase
 //! in which they passed ([`Error::phase`]); any status is data, not an error; a truncated body is always an error.
 //!
 //! | layer | crate | what it is for |
@@ -14,6 +15,20 @@
 //! | messages | [`wire`] | an HTTP/1.1 core without I/O |
 //! | streams | [`conn`] | TCP, TLS, deadlines, a pool |
 //! | cookies | `cookies` | a jar |
+//! | patience | [`resilience`] | retries, budgets, circuit breakers, for any call |
+//!
+//! ```no_run
+//! use http_client::{Client, ErrorKind};
+//!
+//! let client = Client::new();
+//! match client.get("https://example.com/log").query([("page", "2")]).send() {
+//!     // Any status is a response, until it is asked to be none.
+//!     Ok(response) => println!("{}", response.error_for_status()?.text()?),
+//!     Err(error) if error.kind() == ErrorKind::Timeout => println!("too slow while in {:?}", error.phase()),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok::<(), http_client::Error>(())
+//! ```
 //!
 //! # Features
 //!
@@ -21,7 +36,8 @@
 //! * `charset` (default): [`Response::text`] reads other charsets than UTF-8.
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `json` (default): values of serde as content, `RequestBuilder::json` and `Response::json`.
-//! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `tls` (default), which is `tls-aws-lc`: HTTPS by rustls with aws-lc-rs. `tls-ring` is HTTPS with ring, in a build without the
+//!   default features: with both, aws-lc-rs serves. `tls-no-provider` takes the provider that you hand in.
 //! * `multipart`: forms with files, `Multipart`.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 
@@ -67,7 +83,7 @@ pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 #[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part};
-pub use oneshot::{delete, get, head, patch, post, put};
+pub use oneshot::{delete, get, head, options, patch, post, put, request};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, OnInformational, Request};
 pub use response::{Lines, Response, Upgraded};
@@ -78,7 +94,7 @@ pub use wiretap::Wiretap;
 pub use cookies;
 pub use {conn, http, resilience, url, wire};
 
-pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
+pub use conn::{CancelToken, Limit, Origin, Phase, Proxy, Route, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::Jar;
 pub use resilience::{BreakerConfig, RetryPolicy};

@@ -1,5 +1,9 @@
 //! One request without a client of one's own.
 
+use std::error::Error as StdError;
+
+use wire::Method;
+
 use crate::builder::RequestBuilder;
 use crate::client::Client;
 use crate::request::IntoUrl;
@@ -39,4 +43,17 @@ verbs! {
     patch
     /// Begins a DELETE request with default settings.
     delete
+    /// Begins an OPTIONS request with default settings.
+    options
+}
+
+/// Begins a request with any method and default settings.
+///
+/// The connection serves this call alone, as with [`get`].
+pub fn request<M>(method: M, url: impl IntoUrl) -> RequestBuilder
+where
+    M: TryInto<Method>,
+    M::Error: StdError + Send + Sync + 'static,
+{
+    Client::new().request(method, url)
 }

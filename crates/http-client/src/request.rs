@@ -114,7 +114,7 @@ impl Request {
         base: Option<&Url>,
     ) -> Result<Self, Error> {
         let (parts, body) = request.into_parts();
-        let mut request = Self::at(parts.method, parts.uri.to_string(), base)?;
+        let mut request = Self::at(parts.method, parts.uri, base)?;
         request.headers = Headers::from(&parts.headers);
         request.body = body.into();
         Ok(request)

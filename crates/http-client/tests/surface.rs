@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::io::Read;
+
 use common::{get, ok, stage};
-use http_client::{Client, ErrorKind, NotFollowed, Redirect, RedirectPolicy};
+use http_client::{
+    Client, Connection, Error, ErrorKind, NotFollowed, Origin, Proxy, Redirect, RedirectPolicy, Url,
+};
 use testkit::peer::Script;
 
 #[test]
@@ -69,7 +73,7 @@ fn a_connection_tells_where_a_redirect_would_lead() {
     let verdict = connection.response().unwrap().redirect(&RedirectPolicy::default());
     let Redirect::Follow(hop) = verdict else { panic!("{verdict:?}") };
     assert_eq!((hop.url.as_str(), hop.method.as_str(), hop.same_origin), ("http://a/new", "GET", true));
-    connection.request("GET", hop.url.path()).unwrap();
+    connection.request("GET", hop.target()).unwrap();
     let response = connection.response().unwrap();
     assert_eq!(response.redirect(&RedirectPolicy::default()), Redirect::Deliver(NotFollowed::NoRedirect));
     assert_eq!(response.text().unwrap(), "here");
@@ -77,9 +81,81 @@ fn a_connection_tells_where_a_redirect_would_lead() {
 }
 
 #[test]
-fn a_client_is_shared_among_threads() {
-    fn shared<T: Clone + Send + Sync + 'static>() {}
+fn what_can_move_to_other_threads_does() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn moved<T: Send + 'static>() {}
     shared::<Client>();
+    shared::<http_client::ClientConfig>();
+    shared::<Error>();
+    moved::<Connection>();
+    moved::<http_client::Request>();
+    moved::<http_client::RequestBuilder>();
+    moved::<http_client::Response<'static>>();
+    moved::<http_client::Upgraded>();
+    moved::<http_client::Unanswered>();
+}
+
+#[test]
+fn settings_of_a_connection_change_between_requests() {
+    let stage = stage([Script::new()
+        .expect(get("/1"))
+        .reply(ok("long"))
+        .expect("GET /2 HTTP/1.1\r\nHost: a\r\nX-Own: 1\r\n\r\n")
+        .reply(ok("long"))]);
+    let mut conn = stage.connection();
+    conn.request("GET", "/1").unwrap();
+    conn.response().unwrap().text().unwrap();
+    conn.configure(|config| {
+        config.limits.buffered = 3;
+        config.headers.append("X-Own", "1").unwrap();
+    });
+    conn.request("GET", "/2").unwrap();
+    assert_eq!(conn.response().unwrap().text().unwrap_err().kind(), ErrorKind::TooLarge);
+    stage.finish();
+}
+
+#[test]
+fn errors_of_urls_origins_and_proxies_are_errors_of_requests() {
+    fn fails() -> Vec<Error> {
+        let url = || -> Result<Url, Error> { Ok("http://[s3cret".parse()?) };
+        let origin = || -> Result<Origin, Error> { Ok(Origin::http("")?) };
+        let proxy = || -> Result<Proxy, Error> { Ok("s3cret".parse()?) };
+        vec![url().unwrap_err(), origin().unwrap_err(), proxy().unwrap_err()]
+    }
+    for error in fails() {
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn an_error_comes_back_from_a_reader() {
+    let stage = stage([Script::new()
+        .expect(get("/"))
+        .reply("HTTP/1.1 200 \r\nContent-Length: 9\r\n\r\ncut")
+        .close()]);
+    let mut response = stage.client().get("http://a/").send().unwrap();
+    let error = Error::from_io(response.read_to_end(&mut Vec::new()).unwrap_err()).unwrap();
+    assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Truncated, 1));
+    assert!(error.find::<wire::ParseError>().is_some());
+    let strange = std::io::Error::from(std::io::ErrorKind::NotFound);
+    assert_eq!(Error::from_io(strange).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn a_uri_of_http_is_a_url_too() {
+    let client = Client::new();
+    let uri: http::Uri = "http://a/b?c".parse().unwrap();
+    assert_eq!(client.get(&uri).build().unwrap().url.as_str(), "http://a/b?c");
+    assert_eq!(client.get(uri).build().unwrap().url.as_str(), "http://a/b?c");
+    let relative: http::Uri = "/b".parse().unwrap();
+    assert_eq!(client.get(relative).build().unwrap_err().kind(), ErrorKind::InvalidRequest);
+}
+
+#[test]
+fn a_single_request_needs_no_client() {
+    assert_eq!(http_client::options("http://a/").build().unwrap().method, "OPTIONS");
+    assert_eq!(http_client::request("REPORT", "http://a/").build().unwrap().method, "REPORT");
 }
 
 #[test]

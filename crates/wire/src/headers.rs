@@ -21,8 +21,11 @@ pub use secrets::{is_secret_field, shown_value};
 ///
 /// assert_eq!(headers.get("ACCEPT"), Some(&b"text/html"[..]));
 /// assert_eq!(headers.get_all("accept").count(), 2);
-/// let lines: Vec<_> = headers.iter().map(|(name, _)| name).collect();
-/// assert_eq!(lines, ["X-Order", "accept", "Accept"]);
+/// for (name, value) in &headers {
+///     println!("{name}: {}", String::from_utf8_lossy(value));
+/// }
+/// let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["X-Order", "accept", "Accept"]);
 /// # Ok::<(), wire::RequestError>(())
 /// ```
 #[derive(Clone, Default)]
@@ -32,7 +35,7 @@ pub struct Headers {
     lines: Vec<Line>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Line {
     start: usize,
     name: usize,
@@ -122,17 +125,18 @@ impl Headers {
     }
 
     /// Returns all lines, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
-        // Names are tokens, thus ASCII.
-        self.raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
+    pub fn iter(&self) -> FieldLines<'_> {
+        FieldLines { headers: self, lines: self.lines.iter() }
     }
 
     /// Returns all lines with their names as octets, which costs no check for UTF-8.
     pub(crate) fn raw(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        self.lines.iter().map(|line| {
-            let name = self.bytes.get(line.start..line.start + line.name).unwrap_or_default();
-            (name, self.bytes.get(line.value_start()..line.end()).unwrap_or_default())
-        })
+        self.lines.iter().map(|line| self.octets(*line))
+    }
+
+    fn octets(&self, line: Line) -> (&[u8], &[u8]) {
+        let name = self.bytes.get(line.start..line.start + line.name).unwrap_or_default();
+        (name, self.bytes.get(line.value_start()..line.end()).unwrap_or_default())
     }
 
     /// Adds a line at the end. Surrounding white space of the value is dropped.
@@ -293,6 +297,38 @@ impl Headers {
         self.raw().position(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
     }
 }
+
+impl<'h> IntoIterator for &'h Headers {
+    type Item = (&'h str, &'h [u8]);
+    type IntoIter = FieldLines<'h>;
+
+    fn into_iter(self) -> FieldLines<'h> {
+        self.iter()
+    }
+}
+
+/// The lines of [`Headers`], each with its name and its value.
+#[derive(Clone, Debug)]
+pub struct FieldLines<'h> {
+    headers: &'h Headers,
+    lines: std::slice::Iter<'h, Line>,
+}
+
+impl<'h> Iterator for FieldLines<'h> {
+    type Item = (&'h str, &'h [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.headers.octets(*self.lines.next()?);
+        // Names are tokens, thus ASCII.
+        Some((std::str::from_utf8(name).unwrap_or_default(), value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.lines.size_hint()
+    }
+}
+
+impl ExactSizeIterator for FieldLines<'_> {}
 
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {

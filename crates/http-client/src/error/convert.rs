@@ -2,7 +2,7 @@
 
 use std::io;
 
-use conn::{Cancelled, ConnectError, TimedOut};
+use conn::{Cancelled, ConnectError, OriginError, ProxyError, TimedOut};
 use wire::{ParseError, RequestError};
 
 use super::{DecodeError, Error, ErrorKind, Misuse};
@@ -15,6 +15,25 @@ impl From<Misuse> for Error {
 
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+impl From<OriginError> for Error {
+    fn from(error: OriginError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+impl From<ProxyError> for Error {
+    fn from(error: ProxyError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+/// The URL itself is not repeated: it may hold secrets.
+impl From<url::ParseError> for Error {
+    fn from(error: url::ParseError) -> Self {
         Self::new(ErrorKind::InvalidRequest, error)
     }
 }
@@ -57,6 +76,28 @@ impl From<ConnectError> for Error {
 }
 
 impl Error {
+    /// Gets the error back out of what a [`Response`](crate::Response) gave as a reader.
+    ///
+    /// ```no_run
+    /// use http_client::Error;
+    /// use std::io::Read;
+    ///
+    /// let mut response = http_client::get("https://example.com/").send()?;
+    /// if let Err(error) = response.read_exact(&mut [0; 512]) {
+    ///     match Error::from_io(error) {
+    ///         Ok(error) => println!("{:?} while in {:?}", error.kind(), error.phase()),
+    ///         Err(error) => println!("shorter than that: {error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It is none of ours, and comes back as it was.
+    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<Self>()
+    }
+
     /// Wraps a failure of the transport.
     pub(crate) fn transport(error: io::Error) -> Self {
         if let Some(timed_out) = TimedOut::in_io(&error) {
@@ -72,7 +113,7 @@ impl Error {
     }
 }
 
-/// For readers and writers of `std::io`; the error stays inside and can be found by `get_ref`.
+/// For readers and writers of `std::io`; [`Error::from_io`] gets it back.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::new(error.kind().io(), error)

@@ -113,7 +113,7 @@ pub(crate) fn of_error(error: &Error, lost: Option<Lost>, of: Of) -> Verdict {
             _ => failed(Transient, Outcome::FAILURE),
         },
         // A limit of our own: the server is well, and will say the same again.
-        ErrorKind::Protocol if matches!(error.parse_error(), Some(ParseError::TooLarge { .. })) => permanent,
+        ErrorKind::Protocol if matches!(error.find(), Some(ParseError::TooLarge { .. })) => permanent,
         ErrorKind::Protocol if of.was_malformed => failed(Permanent, Outcome::FAILURE),
         ErrorKind::Protocol | ErrorKind::Truncated => failed(Transient, Outcome::FAILURE),
         _ => permanent,

@@ -20,7 +20,7 @@ pub(crate) enum UrlError {
     OtherHost,
 }
 
-/// What a URL can be given as: `&str`, `String`, or a [`Url`]. A relative one needs a
+/// What a URL can be given as: `&str`, `String`, a [`Url`], or a [`http::Uri`]. A relative one needs a
 /// [base URL](crate::ClientConfig::base_url).
 pub trait IntoUrl: sealed::Sealed {
     /// Parses the URL, which must be absolute unless there is a base.
@@ -37,6 +37,8 @@ mod sealed {
     impl Sealed for &String {}
     impl Sealed for url::Url {}
     impl Sealed for &url::Url {}
+    impl Sealed for http::Uri {}
+    impl Sealed for &http::Uri {}
 }
 
 impl IntoUrl for &str {
@@ -88,6 +90,18 @@ impl IntoUrl for Url {
 impl IntoUrl for &Url {
     fn into_url(self, _: Option<&Url>) -> Result<Url, Error> {
         Ok(self.clone())
+    }
+}
+
+impl IntoUrl for http::Uri {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        (&self).into_url(base)
+    }
+}
+
+impl IntoUrl for &http::Uri {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        self.to_string().into_url(base)
     }
 }
 
