@@ -28,7 +28,7 @@ struct World<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Last {
     Nothing,
-    Answer { status: u16, says_when: bool },
+    Answer { status: u16, says_when: bool, seconds: Option<u64> },
     Lost { is_reused: bool, sent: u64, received: u64 },
     NoConnection,
 }
@@ -36,6 +36,8 @@ enum Last {
 /// What a call did so far.
 struct Seen {
     last: Last,
+    /// Since when the next attempt is waited for.
+    since: Instant,
     attempts: u32,
     reports: u32,
     retries: u32,
@@ -44,6 +46,10 @@ struct Seen {
     of_hop: [u32; 3],
     /// Content was taken from what can be read once.
     is_gone: bool,
+}
+
+fn is_idempotent(asks: &Asks, call: &Call) -> bool {
+    asks.idempotent.unwrap_or_else(|| matches!(call.method().as_str(), "GET" | "HEAD" | "PUT" | "DELETE"))
 }
 
 impl World<'_> {
@@ -66,6 +72,7 @@ impl World<'_> {
             Call::new(request, Arc::clone(&self.config), started).unwrap().among(Arc::clone(&self.hosts));
         let mut seen = Seen {
             last: Last::Nothing,
+            since: started,
             attempts: 0,
             reports: 0,
             retries: 0,
@@ -103,6 +110,9 @@ impl World<'_> {
             }
         }
         writeln!(self.trace, "{:?} {:?}", self.now - self.began, call.trail.attempts).unwrap();
+        if asks.dropped.is_none() {
+            self.went_on(asks, &call, &seen)?;
+        }
         // Without a wait the retry has begun where it was granted, before anybody asked for it.
         let has_begun = matches!(call.state, State::Ready { why: Why::Retry, .. })
             && call
@@ -147,9 +157,7 @@ impl World<'_> {
         );
         prop_assert!(replays <= 1 + retries && reasks <= 4, "{:?}", call.trail.attempts);
 
-        let is_idempotent = asks
-            .idempotent
-            .unwrap_or_else(|| matches!(call.method().as_str(), "GET" | "HEAD" | "PUT" | "DELETE"));
+        let is_idempotent = is_idempotent(asks, call);
         let may = match (why, seen.last) {
             (Why::First, last) => matches!(last, Last::Nothing),
             (Why::Redirect, Last::Answer { status, .. }) => matches!(status, 301 | 302 | 303 | 307 | 308),
@@ -157,7 +165,7 @@ impl World<'_> {
             (Why::Replay, Last::Lost { is_reused, sent, received }) => {
                 is_reused && received == 0 && (is_idempotent || sent == 0)
             }
-            (Why::Retry, Last::Answer { status, says_when }) => {
+            (Why::Retry, Last::Answer { status, says_when, .. }) => {
                 let is_opted_in = self.policies.retry_throttled && matches!(status, 429 | 503 | 529);
                 // RFC 9110 §15.5.14: refused before it was acted on.
                 status >= 408 && (is_idempotent || is_opted_in || status == 413 && says_when)
@@ -168,6 +176,12 @@ impl World<'_> {
         };
         prop_assert!(may, "{:?} of {} after {:?}", why, call.method(), seen.last);
         prop_assert!(!seen.is_gone && call.request.body.is_replayable(), "{:?} after content is gone", why);
+
+        let waited = self.now - seen.since;
+        prop_assert_eq!(call.waited, waited);
+        if let (Why::Retry, Last::Answer { seconds: Some(seconds), .. }) = (why, seen.last) {
+            prop_assert!(waited.as_secs() >= seconds, "{:?} where {} s were asked for", waited, seconds);
+        }
 
         let deadlines = attempt.deadlines;
         let all = [deadlines.connect(self.now), deadlines.send(self.now), deadlines.response(self.now)];
@@ -182,6 +196,21 @@ impl World<'_> {
         let state = self.hosts.state(&attempt.route, self.now).unwrap();
         let admits = state.breaker().is_none_or(|breaker| breaker.state() != BreakerState::Open);
         prop_assert!(admits, "{:?} past an open breaker", why);
+        Ok(())
+    }
+
+    /// Where nothing speaks against a retry, it was made.
+    fn went_on(&self, asks: &Asks, call: &Call, seen: &Seen) -> Result<(), TestCaseError> {
+        let Policies { attempts, budget: None, breaker: None, total: None, .. } = *self.policies else {
+            return Ok(());
+        };
+        let is_used_up = seen.of_hop[2] + 1 == asks.own.unwrap_or(attempts);
+        let is_passing = match seen.last {
+            Last::Answer { status, says_when, .. } => matches!(status, 500 | 502 | 503 | 504) && !says_when,
+            _ => false,
+        };
+        let may_again = is_idempotent(asks, call) && !seen.is_gone;
+        prop_assert!(is_used_up || !is_passing || !may_again, "given up after {:?}", seen.last);
         Ok(())
     }
 
@@ -205,7 +234,7 @@ impl World<'_> {
         }
         prop_assert!(CONTENT.starts_with(&taken), "content begins at its beginning: {:?}", taken);
         self.now += Duration::from_secs(meets.seconds);
-        seen.reports += 1;
+        (seen.reports, seen.since) = (seen.reports + 1, self.now);
         match &meets.what {
             What::Answer { status, retry_after, location, facts } => {
                 let mut head = ResponseHead::default();
@@ -216,7 +245,9 @@ impl World<'_> {
                 if let Some(location) = location {
                     head.headers.append("Location", location).unwrap();
                 }
-                seen.last = Last::Answer { status: *status, says_when: retry_after.is_some() };
+                let text = retry_after.as_deref().and_then(|asked| str::from_utf8(asked).ok());
+                let seconds = text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
+                seen.last = Last::Answer { status: *status, says_when: text.is_some(), seconds };
                 let wall = SystemTime::UNIX_EPOCH + (self.now - self.began);
                 let verdict = call.on_response(&head, Answered::new(facts.0, facts.1), self.now, wall);
                 writeln!(self.trace, "{status} {verdict:?}").unwrap();
