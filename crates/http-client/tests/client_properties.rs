@@ -11,9 +11,11 @@ mod peers;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use asks::{Asks, Kind, Policies, Reads, asks, mark, policies};
+use asks::{Asks, FIELDS, HEAD_BYTES, INFORMATIONAL, Kind, Policies, Reads, asks, mark, policies};
 use common::{Stage, stage};
 use http_client::{AttemptInfo, Error, ErrorKind, Response, Why};
 use peers::{EVIL, Meets, Servers, meets};
@@ -47,7 +49,8 @@ fn calls(
     let (mut trace, mut in_vain) = (String::new(), 0);
     for (id, asks) in asks.iter().enumerate() {
         let before = stage.clock.elapsed();
-        let (outcome, attempts) = match asks.request(&client, id).send() {
+        let informed = Arc::new(AtomicUsize::new(0));
+        let (outcome, attempts) = match asks.request(&client, id, &informed).send() {
             Ok(response) => {
                 let (status, attempts) = (response.status().as_u16(), response.attempts().to_vec());
                 came_back(policies, stage, id, &response)?;
@@ -62,6 +65,8 @@ fn calls(
         };
         let took = stage.clock.elapsed() - before;
         prop_assert!(policies.total.is_none_or(|total| took <= Duration::from_secs(total)), "{:?}", took);
+        let informed = informed.load(Ordering::Relaxed);
+        prop_assert!(informed <= INFORMATIONAL * attempts.len(), "{} informational responses", informed);
         in_vain += hops(policies, &attempts)?;
         ended(policies, outcome, &attempts)?;
         sent(policies, stage, id, asks, &attempts)?;
@@ -137,6 +142,8 @@ fn came_back(
 ) -> Result<(), TestCaseError> {
     let urls = response.history().iter().map(|passed| &passed.url).chain(response.url());
     let origins: Vec<_> = urls.map(|url| url.origin().ascii_serialization()).collect();
+    let lines = response.headers().iter().map(|(name, value)| name.len() + value.len());
+    prop_assert!(response.headers().len() <= FIELDS && lines.sum::<usize>() <= HEAD_BYTES);
     prop_assert!(origins.len() <= policies.redirects as usize + 1, "{:?}", origins);
     let leaves = |pair: &[String]| pair[0] != pair[1] && policies.trusted != Some(&pair[1]);
     let Some(left) = origins.windows(2).position(leaves) else { return Ok(()) };

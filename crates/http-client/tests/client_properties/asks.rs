@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_client::resilience::{Backoff, BreakerConfig, BudgetConfig};
@@ -9,6 +10,10 @@ use http_client::{Body, Client, ClientConfig, Origin, RedirectPolicy, RequestBui
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+pub(crate) const HEAD_BYTES: usize = 600;
+pub(crate) const FIELDS: usize = 12;
+pub(crate) const INFORMATIONAL: usize = 5;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Policies {
@@ -132,6 +137,8 @@ impl Policies {
         }
         (config.limits.buffered, config.limits.expansion) = (self.buffered, self.expansion);
         config.limits.drain = self.drain;
+        let message = &mut config.limits.message;
+        (message.head_bytes, message.fields, message.informational) = (HEAD_BYTES, FIELDS, INFORMATIONAL);
         config.decode = true;
     }
 }
@@ -146,8 +153,13 @@ impl Asks {
         self.idempotent.unwrap_or(!matches!(self.method, "POST" | "PATCH"))
     }
 
-    pub(crate) fn request(&self, client: &Client, id: usize) -> RequestBuilder {
-        let mut request = client.request(self.method, "http://a/").header("X-Id", format!("<{id}>"));
+    /// Makes the request, which counts informational responses.
+    pub(crate) fn request(&self, client: &Client, id: usize, informed: &Arc<AtomicUsize>) -> RequestBuilder {
+        let informed = Arc::clone(informed);
+        let mut request = client
+            .request(self.method, "http://a/")
+            .header("X-Id", format!("<{id}>"))
+            .on_informational(move |_| drop(informed.fetch_add(1, Ordering::Relaxed)));
         if let Some(said) = self.idempotent {
             request = request.idempotent(said);
         }

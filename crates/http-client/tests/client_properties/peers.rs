@@ -42,6 +42,8 @@ pub(crate) enum Does {
         is_apart: bool,
     },
     Informational(u16, usize),
+    /// So many fields, each with so long a value.
+    Fields(usize, usize),
     Bytes(Vec<u8>),
     Reset,
     Close,
@@ -85,6 +87,7 @@ fn does() -> impl Strategy<Value = Does> {
         1 => (1..3_usize).prop_map(Does::Bomb),
         1 => any::<bool>().prop_map(|is_apart| Does::Surplus { is_apart }),
         1 => (select(&[100_u16, 102, 103][..]), 0..30_usize).prop_map(|(code, n)| Does::Informational(code, n)),
+        1 => (0..20_usize, 0..80_usize).prop_map(|(fields, length)| Does::Fields(fields, length)),
         1 => prop_oneof![vec(any::<u8>(), 0..40), likely].prop_map(Does::Bytes),
         1 => Just(Does::Reset),
         1 => Just(Does::Close),
@@ -139,6 +142,10 @@ impl Does {
                 let informational = format!("HTTP/1.1 {code} \r\nLink: </s>\r\n\r\n").repeat(*n);
                 script.reply(informational).reply(ok(""))
             }
+            Self::Fields(fields, length) => {
+                let fields = format!("X: {}\r\n", "x".repeat(*length)).repeat(*fields);
+                script.reply(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{fields}\r\n"))
+            }
             Self::Bytes(bytes) => script.reply(bytes).close(),
             Self::Reset => script.reset(),
             Self::Close => script.close(),
@@ -154,7 +161,7 @@ impl Does {
             Self::Answer(_, fields) => fields.starts_with("Connection"),
             Self::Redirect { is_long, .. } => *is_long,
             Self::Content { framing, cut, .. } => cut.is_some() || matches!(framing, Framing::ToClose),
-            Self::Bomb(_) | Self::Informational(..) | Self::Stall(_) => false,
+            Self::Bomb(_) | Self::Informational(..) | Self::Fields(..) | Self::Stall(_) => false,
             _ => true,
         }
     }
