@@ -50,6 +50,8 @@ pub(crate) enum Does {
     CutShort,
     Garble,
     Stall(u64),
+    /// Half of a response, and the rest after so many seconds.
+    Drip(u16, u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +96,7 @@ fn does() -> impl Strategy<Value = Does> {
         1 => Just(Does::CutShort),
         1 => Just(Does::Garble),
         1 => (1..100_u64).prop_map(Does::Stall),
+        1 => (select(&[200_u16, 302, 503][..]), 1..100_u64).prop_map(|(status, seconds)| Does::Drip(status, seconds)),
     ]
 }
 
@@ -151,6 +154,12 @@ impl Does {
             Self::Close => script.close(),
             Self::CutShort => script.reply("HTTP/1.1 200 \r\nConte").close(),
             Self::Garble => script.reply("HTTP/1.1 2x0 \r\n\r\n"),
+            Self::Drip(status, seconds) => script
+                .reply(format!(
+                    "HTTP/1.1 {status} \r\nLocation: /hop\r\nX-Length: 4\r\nContent-Length: 4\r\n\r\nxx"
+                ))
+                .stall(Duration::from_secs(*seconds))
+                .reply("xx"),
             Self::Stall(seconds) => script.stall(Duration::from_secs(*seconds)).reply(ok("")),
         }
     }
@@ -161,7 +170,9 @@ impl Does {
             Self::Answer(_, fields) => fields.starts_with("Connection"),
             Self::Redirect { is_long, .. } => *is_long,
             Self::Content { framing, cut, .. } => cut.is_some() || matches!(framing, Framing::ToClose),
-            Self::Bomb(_) | Self::Informational(..) | Self::Fields(..) | Self::Stall(_) => false,
+            Self::Bomb(_) | Self::Informational(..) | Self::Fields(..) | Self::Stall(_) | Self::Drip(..) => {
+                false
+            }
             _ => true,
         }
     }
@@ -170,17 +181,19 @@ impl Does {
 impl Framing {
     fn response(self, length: usize) -> Vec<u8> {
         let content = "x".repeat(length);
+        let head = "HTTP/1.1 200 OK\r\n";
         match self {
-            Self::Sized => ok(&content),
+            Self::Sized => {
+                format!("{head}X-Length: {length}\r\nContent-Length: {length}\r\n\r\n{content}")
+            }
             Self::Chunked => {
                 let chunks = content.as_bytes().chunks(1000);
-                let mut response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
-                for chunk in chunks {
-                    response += &format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap());
-                }
-                response + "0\r\n\r\n"
+                let chunks: String = chunks
+                    .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()))
+                    .collect();
+                format!("{head}X-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
             }
-            Self::ToClose => format!("HTTP/1.1 200 OK\r\n\r\n{content}"),
+            Self::ToClose => format!("{head}\r\n{content}"),
         }
         .into()
     }
