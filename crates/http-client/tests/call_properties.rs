@@ -64,7 +64,6 @@ fn report(call: &mut Call, rules: &mut Rules<'_>, meets: &Meets) -> Result<(), T
                     let is_last = error.redirect().is_some_and(|refused| refused.head == head);
                     prop_assert!(is_last, "the refusal carries the head: {}", error);
                 }
-                (Next::Unusable, Verdict::Discard, Step::Fail(_)) => {}
                 (Next::Again, Verdict::Discard, Step::Attempt(_)) => {
                     prop_assert!(rules.again.insert(*status), "{} twice in one hop", status);
                 }

@@ -159,6 +159,7 @@ impl Asked {
             for name in ["authorization", "X-Default-Token", "Proxy-Authorization"] {
                 config.headers.append(name, "default-s3cret").unwrap();
             }
+            config.headers.append_secret("X-Vault", "default-s3cret").unwrap();
         }
         if self.carries.default_host {
             config.headers.append("Host", VHOST).unwrap();
@@ -180,6 +181,7 @@ impl Asked {
             ("X-Api-Key", "own-s3cret", own),
             ("Cookie", "own-s3cret", cookie),
             ("X-Plain", "yes", true),
+            ("Referer", "http://a/0", true),
             ("hOST", VHOST, own_host),
             ("Expect", "100-continue", self.expects),
             ("Idempotency-Key", "7", self.key),
@@ -188,6 +190,9 @@ impl Asked {
             if is_there {
                 request.headers.append(name, value).unwrap();
             }
+        }
+        if own {
+            request.headers.append_secret("X-Own-Vault", "own-s3cret").unwrap();
         }
         request.body = match self.content {
             Content::None => Body::empty(),

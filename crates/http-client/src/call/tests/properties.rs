@@ -28,8 +28,19 @@ struct World<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Last {
     Nothing,
-    Answer { status: u16, says_when: bool, seconds: Option<u64> },
-    Lost { is_reused: bool, sent: u64, received: u64 },
+    Answer {
+        status: u16,
+        says_when: bool,
+        /// Of `Retry-After`.
+        seconds: Option<u64>,
+        /// The server may have waited for the request in vain.
+        unheard: bool,
+    },
+    Lost {
+        is_reused: bool,
+        sent: u64,
+        received: u64,
+    },
     NoConnection,
 }
 
@@ -163,16 +174,23 @@ impl World<'_> {
             (Why::Replay, Last::Lost { is_reused, sent, received }) => {
                 is_reused && received == 0 && (is_idempotent || sent == 0)
             }
-            (Why::Retry, Last::Answer { status, says_when, .. }) => {
+            (Why::Retry, Last::Answer { status, says_when, unheard, .. }) => {
                 let is_opted_in = self.policies.retry_throttled && matches!(status, 429 | 503 | 529);
                 // RFC 9110 §15.5.14: refused before it was acted on.
-                status >= 408 && (is_idempotent || is_opted_in || status == 413 && says_when)
+                let is_unapplied = status == 413 && says_when || status == 408 && unheard;
+                status >= 408 && (is_idempotent || is_opted_in || is_unapplied)
             }
             (Why::Retry, Last::Lost { sent, .. }) => is_idempotent || sent == 0,
             (Why::Retry, Last::NoConnection) => true,
             _ => false,
         };
         prop_assert!(may, "{:?} of {} after {:?}", why, call.method(), seen.last);
+        // What is behind the last connection may be as broken as it was.
+        let must_be_fresh = match seen.last {
+            Last::Answer { status, .. } => why == Why::Retry && matches!(status, 500 | 502 | 504),
+            last => !matches!(last, Last::Nothing),
+        };
+        prop_assert!(attempt.fresh || !must_be_fresh, "{:?} after {:?}", why, seen.last);
         prop_assert!(!seen.is_gone && call.request.body.is_replayable(), "{:?} after content is gone", why);
 
         let waited = self.now - seen.since;
@@ -246,7 +264,12 @@ impl World<'_> {
                 }
                 let text = retry_after.as_deref().and_then(|asked| str::from_utf8(asked).ok());
                 let seconds = text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
-                seen.last = Last::Answer { status: *status, says_when: text.is_some(), seconds };
+                seen.last = Last::Answer {
+                    status: *status,
+                    says_when: text.is_some(),
+                    seconds,
+                    unheard: facts.0 || !facts.1,
+                };
                 let wall = SystemTime::UNIX_EPOCH + (self.now - self.began);
                 let verdict = call.on_response(&head, Answered::new(facts.0, facts.1), self.now, wall);
                 writeln!(self.trace, "{status} {verdict:?}").unwrap();
