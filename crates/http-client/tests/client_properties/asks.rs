@@ -159,7 +159,9 @@ impl Asks {
         let mut request = client
             .request(self.method, "http://a/")
             .header("X-Id", format!("<{id}>"))
-            .on_informational(move |_| drop(informed.fetch_add(1, Ordering::Relaxed)));
+            .on_informational(move |_| {
+                informed.fetch_add(1, Ordering::Relaxed);
+            });
         if let Some(said) = self.idempotent {
             request = request.idempotent(said);
         }
