@@ -40,7 +40,7 @@ pub(crate) struct Asks {
     pub(crate) content: Option<(Kind, usize)>,
     pub(crate) idempotent: Option<bool>,
     has_secret: bool,
-    expects: bool,
+    pub(crate) expects: bool,
     pub(crate) reads: Reads,
 }
 
