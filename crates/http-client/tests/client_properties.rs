@@ -227,11 +227,12 @@ fn sent(
         }
     };
     let most = 1 + attempts.windows(2).filter(|pair| may_follow(pair)).count();
-    // RFC 9110 §15.5.9: what the server waited for in vain, as content that it was first asked for, it has not acted on.
+    // RFC 9110 §15.5.9: what the server did not wait for to its end it has not acted on.
     let unheard = |pair: &[AttemptInfo]| {
         pair[1].why == Why::Retry && pair[0].outcome.is_ok_and(|status| status.as_u16() == 408)
     };
-    let heads_at_most = most + attempts.windows(2).filter(|pair| asks.expects && unheard(pair)).count();
+    let is_cut_short = asks.expects || matches!(asks.content, Some((_, 1..)));
+    let heads_at_most = most + attempts.windows(2).filter(|pair| is_cut_short && unheard(pair)).count();
     let line = format!("{} /", asks.method);
     let alike = heads.iter().filter(|head| head.contains(&line)).count();
     let is_once = asks.is_idempotent() || contents <= most && alike <= heads_at_most;
