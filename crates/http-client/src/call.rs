@@ -341,7 +341,7 @@ impl Call {
     fn goes_on(&mut self, verdict: resilience::Verdict, now: Instant) -> bool {
         let Some(drive) = &mut self.drive else { return false };
         drive.report(verdict, now);
-        if let resilience::Step::Finished(result) = drive.next(now) {
+        if let Some(result) = drive.finished() {
             self.trail.gave_up = result.err();
             return false;
         }

@@ -197,6 +197,15 @@ impl<S: Borrow<Stack>> Drive<S> {
         };
     }
 
+    /// Returns how the call ended, if it did; unlike [`next`](Self::next) it begins nothing.
+    #[must_use]
+    pub const fn finished(&self) -> Option<Result<(), GiveUp>> {
+        match self.phase {
+            Phase::Finished(result) => Some(result),
+            _ => None,
+        }
+    }
+
     /// Ends the call, because the caller wants no answer any more; what was not used goes back.
     pub fn cancel(&mut self) {
         if !matches!(self.phase, Phase::Finished(_)) {

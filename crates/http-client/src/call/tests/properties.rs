@@ -122,13 +122,6 @@ impl World<'_> {
         if asks.dropped.is_none() {
             self.went_on(asks, &call, &seen)?;
         }
-        // Without a wait the retry has begun where it was granted, before anybody asked for it.
-        let has_begun = matches!(call.state, State::Ready { why: Why::Retry, .. })
-            && call
-                .drive
-                .as_mut()
-                .is_some_and(|drive| matches!(drive.next(self.now), resilience::Step::Attempt(_)));
-        seen.retries += u32::from(has_begun);
         drop(call);
         self.settled(&before, started, &seen)
     }
