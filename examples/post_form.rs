@@ -4,7 +4,6 @@
 
 use std::error::Error;
 
-use http_client::url::form_urlencoded;
 use http_client::{Body, Client, Connection, Response};
 use serde_json::{Value, json};
 use testkit::site::Site;
@@ -30,11 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("query: {}", text(&echo, "target"));
     assert_eq!(text(&echo, "target"), "/echo?q=fog+horn&page=2");
 
-    // On a connection the pieces are yours: `urllib.parse.urlencode` is called Serializer here.
-    let form = form_urlencoded::Serializer::new(String::new()).append_pair("name", "Ida").finish();
+    // A connection sends the same.
     let mut conn = Connection::http(&site.http_addr().to_string())?;
-    let fields = [("Content-Type", "application/x-www-form-urlencoded")];
-    conn.request_with("POST", "/echo", &fields, form)?;
+    conn.request_with("POST", "/echo", &[], Body::form([("name", "Ida")]))?;
     check("by hand", conn.response()?, Some("application/x-www-form-urlencoded"), "name=Ida")?;
     Ok(())
 }

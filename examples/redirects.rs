@@ -47,8 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     conn.request("GET", "/redirect/1")?;
     match conn.response()?.redirect(&RedirectPolicy::default()) {
         Redirect::Follow(hop) => {
-            println!("a connection is told: {} {}", hop.method, hop.url.path());
-            conn.request(hop.method, hop.url.path())?;
+            println!("a connection is told: {} {}", hop.method, hop.target());
+            conn.request(hop.method.clone(), hop.target())?;
             assert_eq!(conn.response()?.status(), StatusCode::OK);
         }
         other => return Err(format!("{other:?}").into()),

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use http_client::{Client, ClientConfig, Connection, Limit, Origin, Phase};
+use http_client::{Client, ClientConfig, Connection, Limit, Origin, Phase, Timeouts};
 use testkit::site::Site;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,9 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Each step has its own limit. By default: connect 10 s, response 60 s, each read and write 60 s.
     let mut config = ClientConfig::default();
-    config.timeouts.connect = Some(limit);
-    config.timeouts.response = Some(limit);
-    config.timeouts.idle = Some(limit);
+    config.timeouts = Timeouts::each(limit);
     let client = Client::with_config(config.clone())?;
 
     // Somebody listens there, and never says a word of TLS.

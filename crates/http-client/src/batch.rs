@@ -17,8 +17,8 @@ use crate::response::Response;
 
 /// Sends many requests at a time, over threads that end with the call; made by [`Client::batch`].
 ///
-/// Requests to one origin begin in the order in which they are given; none waits for one to another origin as long as a
-/// thread is free. What follows a redirect counts for the origin where it began.
+/// All requests are taken and held before the first is sent. Those to one origin begin in the order in which they are given; a
+/// slow origin delays others only when all threads are busy. What follows a redirect counts for the origin where it began.
 ///
 /// ```no_run
 /// use std::time::Duration;

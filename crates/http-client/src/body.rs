@@ -129,7 +129,7 @@ impl Body {
         Ok(File::open(path)?.into())
     }
 
-    /// Takes content from a reader to its end, whenever that comes; it is sent in chunks.
+    /// Takes content from a reader until it ends; the length need not be known: it is sent in chunks.
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
         Self::from_reader(reader, BodyLength::Unknown)
     }

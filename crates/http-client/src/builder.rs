@@ -136,7 +136,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets `Authorization` to a user and a password in the clear (RFC 7617): for `https` only, unless the way is trusted.
+    /// Sets `Authorization` to a user and a password (RFC 7617), which are only encoded, not encrypted: use it over `https`.
     /// It stays at the origin of the request when a redirect leaves it.
     pub fn basic_auth(self, user: &str, password: &str) -> Self {
         self.with(|request| {

@@ -71,7 +71,23 @@ pub struct ClientConfig {
     /// When a host that fails is left alone. Default none; [`standard`](Self::standard) turns it on.
     pub breaker: Option<BreakerConfig>,
     /// Makes all policies of a host, a rate limit and a bulkhead among them, in place of `retry`, `retry_budget` and
-    /// `breaker`. Default none.
+    /// `breaker`. A place in the bulkhead is free again when the response head is there. Default none.
+    ///
+    /// ```
+    /// use http_client::ClientConfig;
+    /// use http_client::resilience::{RateLimiter, Stack};
+    /// use std::num::NonZeroU32;
+    /// use std::sync::Arc;
+    ///
+    /// let (ten, burst) = (NonZeroU32::new(10).ok_or("zero")?, NonZeroU32::MIN);
+    /// let mut config = ClientConfig::default();
+    /// config.policies = Some(Arc::new(move |_origin, rng| {
+    ///     let mut stack = Stack::standard(rng);
+    ///     stack.limiter = Some(RateLimiter::per_second(ten, burst));
+    ///     stack
+    /// }));
+    /// # Ok::<(), &str>(())
+    /// ```
     pub policies: Option<Arc<HostPolicies>>,
     /// Where the jitter of waits begins, for tests that must repeat. Default none: nobody can foresee it.
     pub seed: Option<u64>,
@@ -98,6 +114,16 @@ pub struct ClientConfig {
     pub auto_open: bool,
     /// Decides the way to an origin: through a proxy, to another place, over a Unix domain socket. Default none: straight
     /// there.
+    ///
+    /// ```
+    /// use http_client::{ClientConfig, Proxy, Route};
+    /// use std::sync::Arc;
+    ///
+    /// let proxy: Proxy = "http://proxy.example:3128".parse()?;
+    /// let mut config = ClientConfig::default();
+    /// config.routes = Some(Arc::new(move |origin| Route::new(origin).through(proxy.clone())));
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
     pub routes: Option<Arc<Routes>>,
     /// Ends everything that waits, from any thread: the one call of a [`Connection`](crate::Connection), all calls of a
     /// client that have no token of their own. Default: cannot be cancelled.
@@ -166,6 +192,10 @@ impl ClientConfig {
     /// Returns the settings for production: retries within a budget, a circuit breaker for each host, and a total limit of
     /// 2 minutes; the rest by default.
     ///
+    /// A call has up to 3 attempts, 100 ms doubling to 10 s apart with full jitter, or as long as a server asks for, up to 30 s. A
+    /// host's budget begins with 20 retries and earns a tenth of one by each success. Its breaker opens when, of at least 10
+    /// calls in 10 s, clearly more than half fail, or 16 in a row; for 1 s at first and 5 s at most.
+    ///
     /// ```
     /// use http_client::{Client, ClientConfig};
     ///
@@ -182,6 +212,21 @@ impl ClientConfig {
             Self { retry: Some(retry), breaker: Some(BreakerConfig::default()), ..Self::default() };
         config.timeouts.total = Some(Duration::from_secs(120));
         config
+    }
+
+    /// Changes some of the settings.
+    ///
+    /// ```
+    /// use http_client::ClientConfig;
+    /// use std::time::Duration;
+    ///
+    /// let config = ClientConfig::default().with(|config| config.timeouts.total = Some(Duration::from_secs(30)));
+    /// # drop(config);
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 
     /// Returns the way to an origin.

@@ -5,6 +5,7 @@ mod convert;
 mod decode;
 #[cfg(feature = "json")]
 mod json;
+mod kind;
 mod redirect;
 mod status;
 mod tunnel;
@@ -23,6 +24,7 @@ pub use attempts::{AttemptInfo, Why};
 pub use decode::DecodeError;
 #[cfg(feature = "json")]
 pub use json::JsonError;
+pub use kind::ErrorKind;
 pub use redirect::{RedirectError, RefusedRedirect};
 pub use status::StatusError;
 pub use tunnel::TunnelError;
@@ -32,6 +34,20 @@ pub use tunnel::TunnelError;
 /// `Display` prints one line: the request without secrets, then every cause. `source()` gives the same chain as values:
 /// [`conn::ConnectError`], [`conn::TimedOut`], [`wire::ParseError`], [`wire::RequestError`],
 /// [`Misuse`] or [`std::io::Error`]. Its wording may change; branch on [`kind`](Self::kind).
+///
+/// ```no_run
+/// use http_client::{Client, ClientConfig, ErrorKind};
+///
+/// let client = Client::with_config(ClientConfig::standard())?;
+/// if let Err(error) = client.get("https://example.com/").send() {
+///     match error.kind() {
+///         ErrorKind::Timeout => println!("too slow while in {:?}: {:?}", error.phase(), error.limit()),
+///         ErrorKind::Connect | ErrorKind::Certificate => println!("never got there: {error}"),
+///         _ => println!("{error} after {} attempts, {:?}", error.attempts().len(), error.gave_up()),
+///     }
+/// }
+/// # Ok::<(), http_client::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -62,54 +78,6 @@ impl Progress {
     pub(crate) fn new(phase: Phase, sent: u64, received: u64) -> Self {
         Self { phase, sent, received }
     }
-}
-
-/// Sorts errors by what a caller can do about them.
-///
-/// # From Python
-/// What the exceptions of `http.client` and its neighbours are here:
-///
-#[doc = include_str!("error/from_python.md")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request cannot be sent as it was built: its URL, a field, or a promise about its length.
-    InvalidRequest,
-    /// A call came out of order; the source is a [`Misuse`].
-    Misuse,
-    /// No connection could be made.
-    Connect,
-    /// The peer's certificate was refused.
-    Certificate,
-    /// A deadline passed; [`Error::phase`] tells during what.
-    Timeout,
-    /// The [token](conn::CancelToken) of the request was cancelled.
-    Cancelled,
-    /// The connection broke.
-    Disconnected,
-    /// The peer broke the protocol, or sent more than a limit allows.
-    Protocol,
-    /// The client's own circuit breaker, rate limit or bulkhead refused the attempt; the source is a
-    /// [`resilience::GiveUp`].
-    Rejected,
-    /// The settings of a client cannot be used.
-    Config,
-    /// A redirect was refused, or there were too many; the source is a [`RedirectError`](crate::RedirectError).
-    Redirect,
-    /// The status says that the request failed, where [`error_for_status`](crate::Response::error_for_status) was asked; the
-    /// source is a [`StatusError`].
-    Status,
-    /// The content is no JSON of the type that was asked for; the source is a `JsonError`.
-    Json,
-    /// The response ended before it was complete.
-    Truncated,
-    /// The request's content could not be made or read: its reader or file failed, or a value is no JSON.
-    Content,
-    /// The content is larger than may be held in memory, or grows too much by decoding
-    /// ([`DecodeError::Expansion`]).
-    TooLarge,
-    /// The writer given to [`copy_to`](crate::Response::copy_to) failed.
-    Local,
 }
 
 /// A call came out of order.
@@ -308,47 +276,6 @@ impl Error {
             cause = error.source();
         }
         None
-    }
-}
-
-impl ErrorKind {
-    /// What is said before the causes; nothing where the cause says it all.
-    fn says(self) -> Option<&'static str> {
-        Some(match self {
-            Self::InvalidRequest => "the request cannot be sent",
-            Self::Disconnected => "the connection broke",
-            Self::Protocol => "the response is invalid",
-            Self::Truncated => "the response is incomplete",
-            Self::Content => "the content of the request could not be read",
-            Self::Local => "the content could not be written",
-            // A ConnectError names its step itself.
-            Self::Connect
-            | Self::Certificate
-            | Self::Misuse
-            | Self::Timeout
-            | Self::Cancelled
-            | Self::Rejected
-            | Self::Config
-            | Self::Redirect
-            | Self::Status
-            | Self::Json
-            | Self::TooLarge => return None,
-        })
-    }
-
-    fn io(self) -> io::ErrorKind {
-        match self {
-            Self::InvalidRequest | Self::Misuse | Self::Config => io::ErrorKind::InvalidInput,
-            Self::Connect => io::ErrorKind::NotConnected,
-            Self::Certificate | Self::Protocol | Self::Json => io::ErrorKind::InvalidData,
-            Self::Timeout => io::ErrorKind::TimedOut,
-            Self::Cancelled => io::ErrorKind::ConnectionAborted,
-            Self::Disconnected => io::ErrorKind::ConnectionReset,
-            Self::Truncated => io::ErrorKind::UnexpectedEof,
-            Self::Content | Self::Rejected | Self::Redirect | Self::Status | Self::TooLarge | Self::Local => {
-                io::ErrorKind::Other
-            }
-        }
     }
 }
 

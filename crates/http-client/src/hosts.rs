@@ -15,7 +15,20 @@ use wire::Version;
 
 use crate::config::ClientConfig;
 
-/// The policies that all calls to one host share, and their state.
+/// The policies that all calls to one host share, and their state: [`Client::host`](crate::Client::host) returns it.
+///
+/// ```
+/// use http_client::{Client, ClientConfig, Origin};
+/// use std::time::Instant;
+///
+/// let client = Client::with_config(ClientConfig::standard())?;
+/// let api = Origin::https("api.example.com")?;
+/// if let Some(breaker) = client.host(&api).and_then(|host| host.breaker().cloned()) {
+///     breaker.force_open(Instant::now()); // nothing is sent there
+///     breaker.reset(Instant::now()); // until it may be again
+/// }
+/// # Ok::<(), http_client::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HostState(Arc<Stack>);
 

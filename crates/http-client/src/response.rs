@@ -33,6 +33,18 @@ pub use upgrade::Upgraded;
 /// `BufRead` give the content without its framing, and [decoded](crate::Request::decode) where it came encoded; its head
 /// stays as it came, [`content_length`](Self::content_length) and `Content-Encoding` with it.
 ///
+/// ```no_run
+/// use std::io::Read;
+///
+/// let mut response = http_client::get("https://example.com/photo.jpg").send()?;
+/// println!("{} {:?} from {:?}", response.status(), response.header("Content-Type"), response.info().peer());
+/// let mut first = [0; 512];
+/// response.read_exact(&mut first)?;
+/// response.copy_to(&mut std::io::sink())?;
+/// println!("{} bytes in {:?}", response.received(), response.timings().receive);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A response of a [`Client`](crate::Client) owns its connection and gives it back in the very read that sees the end. One of a
 /// [`Connection`](crate::Connection) borrows it; what is left unread when it is dropped is dealt with by the next
 /// request.
@@ -224,7 +236,8 @@ impl<'c> Response<'c> {
         self
     }
 
-    /// Returns the trailer fields; empty until the content was read to its end.
+    /// Returns the trailer fields; empty until the content was read to its end, which
+    /// [`read_bytes`](Self::read_bytes) does without taking the response.
     #[must_use]
     pub fn trailers(&self) -> &Headers {
         &self.lease.message.trailers

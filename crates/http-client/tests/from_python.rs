@@ -14,10 +14,9 @@ use std::time::Duration;
 
 use http_client::conn::Proxy;
 use http_client::resilience::{Backoff, Jitter};
-use http_client::url::form_urlencoded;
 use http_client::{
     Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin,
-    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode,
+    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode, Timeouts,
 };
 use serde_json::{Value, json};
 use testkit::connect_proxy::ConnectProxy;
@@ -38,8 +37,7 @@ fn connecting() -> Done {
     let mut conn = Connection::http("example.com:8080")?;
 
     let mut config = ClientConfig::default();
-    config.timeouts.connect = Some(Duration::from_secs(5));
-    config.timeouts.idle = Some(Duration::from_secs(5));
+    config.timeouts = Timeouts::each(Duration::from_secs(5));
     let mut conn = Connection::open(&Origin::https("example.com")?, config)?;
     Ok(())
 }
@@ -162,8 +160,7 @@ fn queries_forms_and_json() -> Done {
     assert_eq!(response.json::<Value>()?["text"], r#"{"lamp":"lit"}"#);
 
     let mut conn = Connection::http(&host)?;
-    let form = form_urlencoded::Serializer::new(String::new()).append_pair("user", "Ida").finish();
-    conn.request_with("POST", "/echo", &[("Content-Type", "application/x-www-form-urlencoded")], form)?;
+    conn.request_with("POST", "/echo", &[], Body::form([("user", "Ida")]))?; // or Body::json
     let echo: Value = conn.response()?.json()?;
     assert_eq!(echo["text"], "user=Ida");
 
@@ -210,8 +207,11 @@ fn redirects() -> Done {
 
     let mut conn = Connection::http(&host)?;
     conn.request("GET", "/moved")?;
-    if let Redirect::Follow(hop) = conn.response()?.redirect(&RedirectPolicy::default()) {
-        conn.request(hop.method, hop.url.path())?; // by hand, while it stays at this origin
+    let verdict = conn.response()?.redirect(&RedirectPolicy::default());
+    if let Redirect::Follow(hop) = verdict
+        && hop.same_origin
+    {
+        conn.request(hop.method.clone(), hop.target())?; // by hand, on this connection
     }
     assert_eq!(conn.response()?.status(), StatusCode::OK);
     Ok(())
@@ -263,9 +263,7 @@ fn closing() -> Done {
 fn timeouts() -> Done {
     let (_site, host) = start();
     let mut config = ClientConfig::default();
-    config.timeouts.connect = Some(Duration::from_secs(5));
-    config.timeouts.response = Some(Duration::from_secs(5));
-    config.timeouts.idle = Some(Duration::from_secs(5));
+    config.timeouts = Timeouts::each(Duration::from_secs(5));
     let mut conn = Connection::open(&Origin::http(&host)?, config)?;
     conn.request("GET", "/slow?ms=5000")?;
     let late = conn.response_within(Duration::from_millis(50));

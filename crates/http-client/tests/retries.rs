@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Stage, get, ok, stage};
 use http_client::conn::{Clock as _, ConnectError, FailedAddress};
-use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, GiveUp, Stack};
+use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, GiveUp, Jitter, Stack};
 use http_client::{
     BreakerConfig, CancelToken, Client, ClientConfig, ErrorKind, Origin, RetryPolicy, StatusCode, Why,
 };
@@ -392,4 +392,17 @@ fn a_total_that_has_passed_is_a_timeout_under_policies_too() {
     let error = stage.client().get("http://a/").timeout(Duration::ZERO).send().unwrap_err();
     assert_eq!((error.kind(), error.limit()), (ErrorKind::Timeout, Some(http_client::Limit::Total)));
     assert_eq!((error.attempts().len(), stage.peer.connects()), (0, 0));
+}
+
+#[test]
+fn waits_double_up_to_the_longest_as_the_tutorial_has_them() {
+    let failing = || Script::new().expect(get("/")).reply(status(503, ""));
+    let mut stage = stage((0..5).map(|_| failing()).chain([Script::new().expect(get("/")).reply(ok(""))]));
+    let mut policy = policy(6, S);
+    policy.backoff = Backoff::exponential(S, S * 5).jitter(Jitter::None);
+    stage.config.retry = Some(policy);
+    let response = stage.client().get("http://a/").send().unwrap();
+    let waits: Vec<_> = response.attempts().iter().map(|attempt| attempt.waited.as_secs()).collect();
+    assert_eq!((waits, stage.clock.elapsed()), (vec![0, 1, 2, 4, 5, 5], S * 17));
+    stage.finish();
 }

@@ -127,3 +127,31 @@ fn a_tap_that_breaks_fails_no_call() {
     assert_eq!(client.get("http://a/").send().unwrap().text().unwrap(), "x");
     stage.finish();
 }
+
+/// Runs itself in a process of its own, whose standard error can be read.
+#[test]
+fn the_debug_level_shows_the_wire_on_standard_error() {
+    const INSIDE: &str = "WIRETAP_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        let stage = stage([Script::new().expect_head().reply(ok("x")).expect_head().reply(ok("y"))]);
+        let mut conn = stage.connection();
+        conn.debug_level(1);
+        conn.request_with("GET", "/?token=s3cret", &[("Authorization", "s3cret")], ()).unwrap();
+        conn.response().unwrap().text().unwrap();
+        conn.debug_level(0);
+        conn.request("GET", "/unseen").unwrap();
+        conn.response().unwrap().text().unwrap();
+        return;
+    }
+    let name = "the_debug_level_shows_the_wire_on_standard_error";
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = command.args(["--exact", name, "--nocapture"]).env(INSIDE, "1").output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{shown}");
+    for line in
+        ["> GET /?... HTTP/1.1", "> Authorization: [redacted]", "< HTTP/1.1 200 OK", "< Content-Length: 1"]
+    {
+        assert!(shown.contains(line), "{line:?} is not in {shown}");
+    }
+    assert!(!shown.contains("s3cret") && !shown.contains("unseen"), "{shown}");
+}

@@ -42,7 +42,7 @@ pub struct Attempt {
     pub route: Route,
     /// Whether the connection must be a new one, never one from the pool.
     pub fresh: bool,
-    /// The how-manieth try of its call, from 1.
+    /// The number of this attempt within its call, from 1.
     pub number: u32,
     /// Until when.
     pub deadlines: Deadlines,

@@ -8,7 +8,9 @@ use url::Url;
 /// Which redirects a [`Client`](crate::Client) follows.
 ///
 /// On another origin (scheme, host or port) every field that carries a secret stays behind, and what stayed behind does
-/// not come back, even if a later redirect returns; the cookie jar attaches what belongs to each URL anew.
+/// not come back, even if a later redirect returns; the cookie jar attaches what belongs to each URL anew. Which fields these
+/// are, their names tell ([`wire::is_secret_field`]) or [`secret_header`](crate::RequestBuilder::secret_header): a field such as
+/// `X-Member` goes along unless it was added so.
 ///
 /// ```
 /// use http_client::{ClientConfig, RedirectPolicy};
