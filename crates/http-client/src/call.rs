@@ -171,6 +171,7 @@ impl Call {
 
     /// The policies let no attempt pass: what failed before says more, if there was something.
     fn rejected(&mut self, reason: GiveUp, now: Instant) -> Step {
+        self.trail.gave_up = Some(reason);
         let total = Deadline::after(self.started, self.timeouts().total, Limit::Total).during(Phase::Pool);
         let refused = || match total.remaining(now) {
             Err(passed) => Error::transport(passed.into()),

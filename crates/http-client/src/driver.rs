@@ -37,7 +37,13 @@ pub(crate) fn run(mut call: Call, shared: &Shared) -> Result<Response<'static>, 
     loop {
         match call.step(shared.config.clock.now()) {
             Step::Attempt(attempt) => match try_once(&mut call, &attempt, shared) {
-                Ok(Some(response)) => return Ok(response.with_trail(call.into_trail())),
+                Ok(Some(response)) => {
+                    let trail = call.into_trail();
+                    if let Some(reason) = trail.gave_up {
+                        debug!(%reason, "the response is not tried again");
+                    }
+                    return Ok(response.with_trail(trail));
+                }
                 Ok(None) => {}
                 Err(Failure { error, lost }) => {
                     debug!(%error, ?lost, "an attempt failed");

@@ -298,6 +298,7 @@ fn an_open_breaker_sends_nothing_until_its_time_is_over() {
     }
     let error = client.get("http://a/").send().unwrap_err();
     assert_eq!((error.kind(), error.attempts().len()), (ErrorKind::Rejected, 0));
+    assert!(matches!(error.gave_up(), Some(GiveUp::CircuitOpen { .. })), "{:?}", error.gave_up());
     assert_eq!(error.to_string(), "GET http://a/: the circuit breaker is open");
     assert_eq!(client.get("http://b/").send().unwrap().text().unwrap(), "other", "each host has its own");
 
