@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Timeouts {
     /// Waiting for a free connection, resolving, dialling, proxies and TLS of one attempt together. Default 10 s.
     pub connect: Option<Duration>,
-    /// From the last byte sent to the complete response head. Default 60 s.
+    /// From when the response is waited for, after the request was sent, to its complete head. Default 60 s.
     pub response: Option<Duration>,
     /// Each single read of content and each single write. Default 60 s.
     pub idle: Option<Duration>,
@@ -20,6 +20,23 @@ pub struct Timeouts {
     pub total: Option<Duration>,
     /// How long a request with `Expect: 100-continue` waits before it sends its content anyway. Default 1 s.
     pub expect_continue: Duration,
+}
+
+impl Timeouts {
+    /// Sets connect, response and idle to one limit each; the others by default. It bounds each step, not their sum.
+    ///
+    /// ```
+    /// use conn::Timeouts;
+    /// use std::time::Duration;
+    ///
+    /// let timeouts = Timeouts::each(Duration::from_secs(5));
+    /// assert_eq!(timeouts.response, Some(Duration::from_secs(5)));
+    /// assert_eq!(timeouts.total, None);
+    /// ```
+    #[must_use]
+    pub fn each(limit: Duration) -> Self {
+        Self { connect: Some(limit), response: Some(limit), idle: Some(limit), ..Self::default() }
+    }
 }
 
 impl Default for Timeouts {
@@ -249,6 +266,13 @@ mod tests {
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn one_limit_for_each_step_leaves_the_whole_unbounded() {
+        let Timeouts { connect, response, idle, attempt, total, expect_continue } = Timeouts::each(S * 5);
+        assert_eq!([connect, response, idle], [Some(S * 5); 3]);
+        assert_eq!((attempt, total, expect_continue), (None, None, S));
+    }
 
     #[test]
     fn the_earlier_deadline_wins_and_keeps_its_cause() {

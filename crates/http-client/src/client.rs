@@ -30,7 +30,7 @@ use crate::response::Response;
 /// let client = Client::new();
 /// let page = client.get("https://example.com/").send()?.text()?;
 /// let created = client.post("https://example.com/log").header("X-Keeper", "Ida").body("all is well").send()?;
-/// println!("{} {}: {page}", created.status(), created.reason());
+/// println!("{} {}: {page}", created.status().as_u16(), created.reason());
 /// # Ok::<(), http_client::Error>(())
 /// ```
 #[derive(Clone)]

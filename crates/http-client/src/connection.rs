@@ -36,7 +36,7 @@ pub use pipelining::{NotAnswered, Unanswered};
 /// let mut conn = Connection::https("example.com")?;
 /// conn.request("GET", "/")?;
 /// let mut response = conn.response()?;
-/// println!("{} {}", response.status(), response.reason());
+/// println!("{} {}", response.status().as_u16(), response.reason());
 /// println!("{}", response.text()?);
 ///
 /// conn.put_request("PUT", "/log")?.put_header("X-Order", "kept")?.put_header("Content-Length", "5")?.end_headers()?;
@@ -48,11 +48,12 @@ pub use pipelining::{NotAnswered, Unanswered};
 ///
 /// | call | may follow |
 /// |---|---|
-/// | `request`, `request_with` | nothing, `request`, `request_with`, a response (read or not), `close` |
-/// | `put_request` | nothing, a response (read or not), `close` |
-/// | `put_header`, `end_headers` | `put_request` |
-/// | `send`, `finish` | `end_headers` |
-/// | `response` | `request`, `request_with`, or a request that is complete |
+/// | `request`, `request_with`, `resend` | nothing, another of these, `finish`, `response` (its content read or not), a failure, `close` |
+/// | `put_request` | nothing, `response` where no other request waits for its answer, a failure, `close` |
+/// | `put_header`, `end_headers` | `put_request`, `put_header` |
+/// | `send`, `finish` | `end_headers`, `send` |
+/// | `response` | `request`, `request_with`, `resend`, `end_headers`, `send`, `finish`; `response` where another request waits for its answer |
+/// | `close` | anything |
 ///
 /// Any other order is an error of kind [`ErrorKind::Misuse`] that says what is missing; nothing is sent then.
 ///
@@ -282,7 +283,7 @@ impl Connection {
     }
 
     /// As [`response`](Self::response), but waits for the head no longer than `timeout`, in place of
-    /// [`Timeouts::response`](crate::Timeouts::response). Whoever sets a total keeps it.
+    /// [`Timeouts::response`](crate::Timeouts::response). [`Timeouts::total`](crate::Timeouts::total) still applies.
     ///
     /// # Errors
     /// As [`response`](Self::response).

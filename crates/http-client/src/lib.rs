@@ -1,19 +1,22 @@
-//! An HTTP/1.1 client in layers that come apart.
+//! An HTTP/1.1 client in layers that you can use separately.
 //!
 //! Two ways in, one core:
 //!
 //! * [`Client`] sends requests anywhere and keeps connections: `client.get(url).send()?.text()?`.
 //! * [`Connection`] is one connection in your hands: send now, receive later, choose every field line.
 //!
-//! Both are blocking and start no thread, but for a [`Batch`] while it runs. Time-outs are on by default and tell the phase
-//! in which they passed ([`Error::phase`]); any status is data, not an error; a truncated body is always an error.
+//! Both are blocking. Threads are started for two things only: look-ups of names, on up to four threads that end after 10 s
+//! without work ([`conn::SystemResolver`]; a [resolver of your own](ClientConfig::resolver) needs none), and a [`Batch`] while it
+//! runs. Timeouts are on by default and tell the phase in which they passed ([`Error::phase`]); any status is data, not an
+//! error; a truncated body is always an error.
 //!
 //! | layer | crate | what it is for |
 //! |---|---|---|
 //! | this facade | `http-client` | [`Client`], [`Connection`] |
 //! | messages | [`wire`] | an HTTP/1.1 core without I/O |
 //! | streams | [`conn`] | TCP, TLS, deadlines, a pool |
-//! | cookies | `cookies` | a jar |
+//! | cookies | `cookies` | a jar, with files |
+//! | policies | [`resilience`] | retries, budgets, circuit breakers, rate limits, for any call |
 //!
 //! # Features
 //!

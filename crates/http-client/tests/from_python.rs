@@ -17,7 +17,7 @@ use http_client::resilience::{Backoff, Jitter};
 use http_client::url::form_urlencoded;
 use http_client::{
     Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin,
-    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode,
+    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode, Timeouts,
 };
 use serde_json::{Value, json};
 use testkit::connect_proxy::ConnectProxy;
@@ -38,8 +38,7 @@ fn connecting() -> Done {
     let mut conn = Connection::http("example.com:8080")?;
 
     let mut config = ClientConfig::default();
-    config.timeouts.connect = Some(Duration::from_secs(5));
-    config.timeouts.idle = Some(Duration::from_secs(5));
+    config.timeouts = Timeouts::each(Duration::from_secs(5));
     let mut conn = Connection::open(&Origin::https("example.com")?, config)?;
     Ok(())
 }
@@ -263,9 +262,7 @@ fn closing() -> Done {
 fn timeouts() -> Done {
     let (_site, host) = start();
     let mut config = ClientConfig::default();
-    config.timeouts.connect = Some(Duration::from_secs(5));
-    config.timeouts.response = Some(Duration::from_secs(5));
-    config.timeouts.idle = Some(Duration::from_secs(5));
+    config.timeouts = Timeouts::each(Duration::from_secs(5));
     let mut conn = Connection::open(&Origin::http(&host)?, config)?;
     conn.request("GET", "/slow?ms=5000")?;
     let late = conn.response_within(Duration::from_millis(50));
