@@ -183,6 +183,26 @@ impl ClientConfig {
         config
     }
 
+    /// Changes some settings and returns them all.
+    ///
+    /// ```
+    /// use http_client::{Client, ClientConfig, Timeouts};
+    /// use std::time::Duration;
+    ///
+    /// let config = ClientConfig::default().with(|config| {
+    ///     config.timeouts = Timeouts::each(Duration::from_secs(5));
+    ///     config.decode = false;
+    /// });
+    /// let client = Client::with_config(config)?;
+    /// # drop(client);
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// Returns the way to an origin.
     pub(crate) fn route(&self, origin: Origin) -> Route {
         self.routes.as_ref().map_or_else(|| Route::new(origin.clone()), |routes| routes(origin.clone()))
