@@ -115,7 +115,7 @@ impl Connection {
     /// # Errors
     /// The host is malformed, or no connection can be made within the connect timeout (10 s).
     pub fn https(host: &str) -> Result<Self, Error> {
-        Self::open(&origin(Origin::https(host))?, ClientConfig::default())
+        Self::open(&Origin::https(host)?, ClientConfig::default())
     }
 
     /// Connects without encryption to `host` or `host:port`, port 80 unless given.
@@ -123,7 +123,7 @@ impl Connection {
     /// # Errors
     /// As [`https`](Self::https).
     pub fn http(host: &str) -> Result<Self, Error> {
-        Self::open(&origin(Origin::http(host))?, ClientConfig::default())
+        Self::open(&Origin::http(host)?, ClientConfig::default())
     }
 
     /// Connects to an origin with settings.
@@ -210,7 +210,31 @@ impl Connection {
 
     /// Shows what goes over the wire to a tap from here on, or to none.
     pub fn debug_to(&mut self, tap: impl Into<Option<Wiretap>>) {
-        self.link.tap = tap.into();
+        self.configure(|config| config.wiretap = tap.into());
+    }
+
+    /// Changes the settings for the requests that follow: timeouts, limits, default fields, decoding, pipelining, cookies and
+    /// the rest of [`ClientConfig`].
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// let mut conn = http_client::Connection::https("example.com")?;
+    /// conn.configure(|config| {
+    ///     config.timeouts.response = Some(Duration::from_secs(300));
+    ///     config.headers.remove("User-Agent");
+    /// });
+    /// conn.request("GET", "/slow")?;
+    /// # Ok::<(), http_client::Error>(())
+    /// ```
+    ///
+    /// What made the connection stays as it is, also when it is dialled again: `routes`, `tcp`, `tls`, `resolver`,
+    /// `address_policy`, `connect`, `tunnel_headers`. A `cancel` counts from the next dialling on, and requests that were sent
+    /// keep their timeouts. What only a [`Client`](crate::Client) looks at, such as `redirect` and `retry`, changes nothing.
+    pub fn configure(&mut self, change: impl FnOnce(&mut ClientConfig)) {
+        let config = Arc::make_mut(&mut self.config);
+        change(config);
+        self.link.tap.clone_from(&config.wiretap);
     }
 
     /// Has a function told of every informational (1xx) response to the requests that follow.
@@ -366,10 +390,6 @@ impl Connection {
         }
         result
     }
-}
-
-fn origin(parsed: Result<Origin, conn::OriginError>) -> Result<Origin, Error> {
-    parsed.map_err(|error| Error::new(ErrorKind::InvalidRequest, error))
 }
 
 fn parse_method<M>(method: M) -> Result<Method, Error>

@@ -273,8 +273,17 @@ impl Error {
         self.find()
     }
 
-    /// Finds a cause of one type in the chain.
-    fn find<E: StdError + 'static>(&self) -> Option<&E> {
+    /// Finds the first cause of one type in the chain of sources, also inside an [`io::Error`].
+    ///
+    /// ```
+    /// use http_client::wire::RequestError;
+    /// use http_client::{Client, Error};
+    ///
+    /// let error: Error = Client::new().get("http://example.com/").header("a b", "c").build().unwrap_err();
+    /// assert!(matches!(error.find(), Some(RequestError::FieldName { .. })));
+    /// ```
+    #[must_use]
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
         let mut cause = self.source();
         while let Some(error) = cause {
             if let Some(found) = error.downcast_ref() {
@@ -427,5 +436,22 @@ mod tests {
         assert_eq!(io.kind(), io::ErrorKind::UnexpectedEof);
         let back = Error::transport(io);
         assert_eq!(back.kind(), ErrorKind::Truncated);
+        assert_eq!(Error::from_io(back.into()).unwrap().kind(), ErrorKind::Truncated);
+        assert_eq!(
+            Error::from_io(io::ErrorKind::NotFound.into()).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn an_invalid_url_origin_or_proxy_is_an_invalid_request_and_is_not_repeated() {
+        for error in [
+            Error::from(url::Url::parse("http://ida:s3cret@[").unwrap_err()),
+            Error::from(Origin::http("ida:s3cret@a").unwrap_err()),
+            Error::from("http://ida:s3cret@a".parse::<conn::Proxy>().unwrap_err()),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
     }
 }

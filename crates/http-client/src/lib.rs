@@ -70,7 +70,7 @@ pub use hosts::HostState;
 pub use info::{ConnectionInfo, Timings};
 #[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part};
-pub use oneshot::{delete, get, head, patch, post, put};
+pub use oneshot::{delete, get, head, options, patch, post, put, request};
 pub use policy::redirect::{Hop, NotFollowed, Redirect};
 pub use request::{IntoUrl, OnInformational, Request};
 pub use response::{Lines, Response, Upgraded};
@@ -81,7 +81,7 @@ pub use wiretap::Wiretap;
 pub use cookies;
 pub use {conn, http, resilience, url, wire};
 
-pub use conn::{CancelToken, Limit, Origin, Phase, Timeouts};
+pub use conn::{CancelToken, Limit, Origin, Phase, Proxy, Route, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::Jar;
 pub use resilience::{BreakerConfig, RetryPolicy};

@@ -1,5 +1,9 @@
 //! One request without a client of one's own.
 
+use std::error::Error as StdError;
+
+use wire::Method;
+
 use crate::builder::RequestBuilder;
 use crate::client::Client;
 use crate::request::IntoUrl;
@@ -39,4 +43,23 @@ verbs! {
     patch
     /// Begins a DELETE request with default settings.
     delete
+    /// Begins an OPTIONS request with default settings.
+    options
+}
+
+/// Begins a request with any method, given as a [`Method`] or its name, with default settings.
+///
+/// The connection serves this call alone, redirects included. Whoever sends more than one request wants a [`Client`], which
+/// keeps connections.
+///
+/// ```no_run
+/// http_client::request("PROPFIND", "https://example.com/log").header("Depth", "1").send()?;
+/// # Ok::<(), http_client::Error>(())
+/// ```
+pub fn request<M>(method: M, url: impl IntoUrl) -> RequestBuilder
+where
+    M: TryInto<Method>,
+    M::Error: StdError + Send + Sync + 'static,
+{
+    Client::new().request(method, url)
 }

@@ -12,11 +12,10 @@ use std::io::Read;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http_client::conn::Proxy;
 use http_client::resilience::{Backoff, Jitter};
 use http_client::url::form_urlencoded;
 use http_client::{
-    Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin,
+    Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin, Proxy,
     Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode, Timeouts,
 };
 use serde_json::{Value, json};

@@ -3,21 +3,30 @@
 
 mod common;
 
-use common::{get, ok, stage};
-use http_client::{Client, ErrorKind, NotFollowed, Redirect, RedirectPolicy};
+use std::time::Duration;
+
+use common::{Paper, get, ok, stage};
+use http_client::{
+    Client, ClientConfig, Connection, Error, ErrorKind, NotFollowed, Redirect, RedirectPolicy, Request,
+    Response, Timeouts, Upgraded,
+};
 use testkit::peer::Script;
 
 #[test]
 fn every_verb_sends_its_method() {
-    let stage =
-        stage([["HEAD", "PUT", "PATCH", "DELETE"].into_iter().fold(Script::new(), |script, method| {
+    let stage = stage([["OPTIONS", "PROPFIND", "HEAD", "PUT", "PATCH", "DELETE"].into_iter().fold(
+        Script::new(),
+        |script, method| {
             let length = if matches!(method, "PUT" | "PATCH") { "Content-Length: 0\r\n" } else { "" };
             script
                 .expect(format!("{method} / HTTP/1.1\r\nHost: a\r\n{length}\r\n"))
                 .reply("HTTP/1.1 204 \r\n\r\n")
-        })]);
+        },
+    )]);
     let client = stage.client();
     for request in [
+        client.options("http://a/"),
+        client.request("PROPFIND", "http://a/"),
         client.head("http://a/"),
         client.put("http://a/"),
         client.patch("http://a/"),
@@ -80,4 +89,42 @@ fn a_connection_tells_where_a_redirect_would_lead() {
 fn a_client_is_shared_among_threads() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     shared::<Client>();
+    shared::<ClientConfig>();
+    shared::<Error>();
+}
+
+#[test]
+fn what_a_call_holds_moves_to_another_thread() {
+    fn moves<T: Send + 'static>() {}
+    moves::<Connection>();
+    moves::<Response<'static>>();
+    moves::<Upgraded>();
+    moves::<Request>();
+}
+
+#[test]
+fn a_connection_is_configured_for_the_requests_that_follow() {
+    let stage = stage([Script::new()
+        .expect(get("/a"))
+        .reply(ok(""))
+        .expect("GET /b HTTP/1.1\r\nHost: a\r\nX-Keeper: Ida\r\n\r\n")
+        .stall(Duration::from_secs(9))]);
+    let (paper, mut connection) = (Paper::default(), stage.connection());
+    connection.request("GET", "/a").unwrap();
+    connection.response().unwrap();
+    connection.configure(|config| {
+        config.headers.append("X-Keeper", "Ida").unwrap();
+        config.timeouts = Timeouts::each(Duration::from_secs(5));
+        config.wiretap = Some(paper.tap());
+    });
+    connection.request("GET", "/b").unwrap();
+    let error = connection.response().unwrap_err();
+    assert_eq!((error.is_timeout(), stage.clock.elapsed()), (true, Duration::from_secs(5)));
+    assert!(paper.take().contains("> X-Keeper: Ida"));
+    // One tap at a time, whichever call set it last.
+    connection.debug_to(None);
+    connection.configure(|config| config.decode = true);
+    connection.request("GET", "/c").unwrap_err();
+    assert_eq!(paper.take(), "");
+    stage.finish();
 }

@@ -1,9 +1,13 @@
 //! Field lines in the order and letter case of the wire.
 
+mod lines;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::RequestError;
+
+pub use lines::FieldLines;
 
 /// Field lines in the order and letter case in which they stand on the wire, duplicates kept. Look-up ignores case.
 ///
@@ -29,7 +33,7 @@ pub struct Headers {
     lines: Vec<Line>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Line {
     start: usize,
     name: usize,
@@ -114,12 +118,6 @@ impl Headers {
     #[must_use]
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.tokens(name).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
-    }
-
-    /// Returns all lines, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
-        // Names are tokens, thus ASCII.
-        self.raw().map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), value))
     }
 
     /// Returns all lines with their names as octets, which costs no check for UTF-8.

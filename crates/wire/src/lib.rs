@@ -89,7 +89,7 @@ pub use event::{Event, MessageBuf, Received};
 pub use exchange::Exchange;
 pub use framing::{BodyLength, Framing, RequestFacts, response_framing};
 pub use head::{RequestHead, ResponseHead};
-pub use headers::{Headers, is_secret_field, shown_value};
+pub use headers::{FieldLines, Headers, is_secret_field, shown_value};
 pub use http::{Method, StatusCode, Version};
 pub use leniency::Leniency;
 pub use limits::{Limit, Limits};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use conn::{Cancelled, ConnectError, TimedOut};
+use conn::{Cancelled, ConnectError, OriginError, ProxyError, TimedOut};
 use wire::{ParseError, RequestError};
 
 use super::{DecodeError, Error, ErrorKind, Misuse};
@@ -15,6 +15,25 @@ impl From<Misuse> for Error {
 
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+impl From<OriginError> for Error {
+    fn from(error: OriginError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+impl From<ProxyError> for Error {
+    fn from(error: ProxyError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error)
+    }
+}
+
+/// Names no more than what is wrong: the text of a URL may hold secrets.
+impl From<url::ParseError> for Error {
+    fn from(error: url::ParseError) -> Self {
         Self::new(ErrorKind::InvalidRequest, error)
     }
 }
@@ -57,6 +76,28 @@ impl From<ConnectError> for Error {
 }
 
 impl Error {
+    /// Takes the error out of what a reader of `std::io` returned, such as [`Response`](crate::Response).
+    ///
+    /// ```no_run
+    /// use http_client::Error;
+    /// use std::io;
+    ///
+    /// let mut response = http_client::get("https://example.com/").send()?;
+    /// if let Err(error) = io::copy(&mut response, &mut io::stdout()) {
+    ///     match Error::from_io(error) {
+    ///         Ok(error) => println!("the response: {:?} while in {:?}", error.kind(), error.phase()),
+    ///         Err(error) => println!("standard output: {error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Gives back what holds no error of this type.
+    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast()
+    }
+
     /// Wraps a failure of the transport.
     pub(crate) fn transport(error: io::Error) -> Self {
         if let Some(timed_out) = TimedOut::in_io(&error) {
@@ -72,7 +113,7 @@ impl Error {
     }
 }
 
-/// For readers and writers of `std::io`; the error stays inside and can be found by `get_ref`.
+/// For readers and writers of `std::io`; the error stays inside, and [`Error::from_io`] takes it out again.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::new(error.kind().io(), error)

@@ -20,7 +20,7 @@ pub(crate) enum UrlError {
     OtherHost,
 }
 
-/// What a URL can be given as: `&str`, `String`, or a [`Url`]. A relative one needs a
+/// What a URL can be given as: `&str`, `String`, a [`Url`], or a [`Uri`](http::Uri) of the `http` crate. A relative one needs a
 /// [base URL](crate::ClientConfig::base_url).
 pub trait IntoUrl: sealed::Sealed {
     /// Parses the URL, which must be absolute unless there is a base.
@@ -37,6 +37,8 @@ mod sealed {
     impl Sealed for &String {}
     impl Sealed for url::Url {}
     impl Sealed for &url::Url {}
+    impl Sealed for http::Uri {}
+    impl Sealed for &http::Uri {}
 }
 
 impl IntoUrl for &str {
@@ -91,9 +93,36 @@ impl IntoUrl for &Url {
     }
 }
 
+impl IntoUrl for http::Uri {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        self.to_string().into_url(base)
+    }
+}
+
+impl IntoUrl for &http::Uri {
+    fn into_url(self, base: Option<&Url>) -> Result<Url, Error> {
+        self.to_string().into_url(base)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uri_is_taken_as_its_text() {
+        let base = Url::parse("https://a/api/").unwrap();
+        for (uri, expected) in [
+            ("http://b:81/x?y", Some("http://b:81/x?y")),
+            ("/x?y", Some("https://a/x?y")),
+            ("//evil/x", None),
+        ] {
+            let uri: http::Uri = uri.parse().unwrap();
+            let url = (&uri).into_url(Some(&base)).ok();
+            assert_eq!(url.as_ref().map(Url::as_str), expected, "{uri}");
+            assert_eq!(uri.into_url(Some(&base)).ok(), url);
+        }
+    }
 
     #[test]
     fn t10_a_relative_url_stays_at_the_host_of_its_base() {
