@@ -2,6 +2,7 @@
 
 mod pipelining;
 mod preparing;
+mod settings;
 mod stepwise;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conn::{Connect, Origin, PeerFacts, Proxy, Route};
-use wire::{Headers, Method, ResponseHead};
+use wire::{Headers, Method};
 
 use crate::body::Body;
 use crate::config::ClientConfig;
@@ -22,7 +23,6 @@ use crate::policy::deadlines::Deadlines;
 use crate::policy::prepare;
 use crate::request::OnInformational;
 use crate::response::Response;
-use crate::wiretap::Wiretap;
 
 use pipelining::{Ahead, Kept};
 pub use pipelining::{NotAnswered, Unanswered};
@@ -191,57 +191,6 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Shows what goes over the wire on standard error: 0 nothing, 1 the heads, from 2 on content too; as
-    /// [`ClientConfig::wiretap`] does from the beginning.
-    ///
-    /// ```no_run
-    /// let mut conn = http_client::Connection::https("example.com")?;
-    /// conn.debug_level(1);
-    /// conn.request("GET", "/")?;
-    /// # Ok::<(), http_client::Error>(())
-    /// ```
-    pub fn debug_level(&mut self, level: u8) {
-        self.debug_to(match level {
-            0 => None,
-            1 => Some(Wiretap::stderr()),
-            _ => Some(Wiretap::stderr().with_content()),
-        });
-    }
-
-    /// Shows what goes over the wire to a tap from here on, or to none.
-    pub fn debug_to(&mut self, tap: impl Into<Option<Wiretap>>) {
-        self.configure(|config| config.wiretap = tap.into());
-    }
-
-    /// Changes the settings for the requests that follow: timeouts, limits, default fields, decoding, pipelining, cookies and
-    /// the rest of [`ClientConfig`].
-    ///
-    /// ```no_run
-    /// use std::time::Duration;
-    ///
-    /// let mut conn = http_client::Connection::https("example.com")?;
-    /// conn.configure(|config| {
-    ///     config.timeouts.response = Some(Duration::from_secs(300));
-    ///     config.headers.remove("User-Agent");
-    /// });
-    /// conn.request("GET", "/slow")?;
-    /// # Ok::<(), http_client::Error>(())
-    /// ```
-    ///
-    /// What made the connection stays as it is, also when it is dialled again: `routes`, `tcp`, `tls`, `resolver`,
-    /// `address_policy`, `connect`, `tunnel_headers`. A `cancel` counts from the next dialling on, and requests that were sent
-    /// keep their timeouts. What only a [`Client`](crate::Client) looks at, such as `redirect` and `retry`, changes nothing.
-    pub fn configure(&mut self, change: impl FnOnce(&mut ClientConfig)) {
-        let config = Arc::make_mut(&mut self.config);
-        change(config);
-        self.link.tap.clone_from(&config.wiretap);
-    }
-
-    /// Has a function told of every informational (1xx) response to the requests that follow.
-    pub fn on_informational(&mut self, tell: impl Fn(&ResponseHead) + Send + Sync + 'static) {
-        self.on_informational = Some(OnInformational::new(tell));
-    }
-
     /// Sends a request without content and does not wait for the response. Default fields, cookies and `Accept-Encoding` are
     /// added.
     ///
@@ -298,10 +247,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for the response to the request that was sent.
+    /// Waits for the response to the request that was sent, the first of those without an answer.
     ///
     /// # Errors
-    /// No request was sent, the peer breaks the protocol, the connection breaks, or a deadline passes.
+    /// No request was sent, the peer breaks the protocol, the connection breaks, or a deadline passes. But for
+    /// [`ErrorKind::Misuse`] an error closes the connection: the next request dials again, unless
+    /// [`auto_open`](ClientConfig::auto_open) is off, and [`unanswered`](Self::unanswered) gives back this request and those
+    /// behind it.
     pub fn response(&mut self) -> Result<Response<'_>, Error> {
         self.await_response(None)
     }

@@ -31,6 +31,21 @@ pub use tunnel::TunnelError;
 /// `Display` prints one line: the request without secrets, then every cause. `source()` gives the same chain as values:
 /// [`conn::ConnectError`], [`conn::TimedOut`], [`wire::ParseError`], [`wire::RequestError`],
 /// [`Misuse`] or [`std::io::Error`]. Its wording may change; branch on [`kind`](Self::kind).
+///
+/// ```no_run
+/// use http_client::{Client, ErrorKind, Response};
+///
+/// let sent = Client::new().get("https://example.com/").send();
+/// match sent.and_then(Response::error_for_status).and_then(Response::text) {
+///     Ok(text) => println!("{text}"),
+///     Err(error) => match error.kind() {
+///         ErrorKind::Timeout => println!("too slow while in {:?}, by {:?}", error.phase(), error.limit()),
+///         ErrorKind::Connect | ErrorKind::Certificate => println!("no connection, {} attempts", error.attempts().len()),
+///         ErrorKind::Status => println!("the server said {:?}", error.status()),
+///         _ => println!("{error}"), // GET https://example.com/: the connection broke: ...
+///     },
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -106,7 +121,7 @@ pub enum ErrorKind {
     /// The content is larger than may be held in memory, or grows too much by decoding
     /// ([`DecodeError::Expansion`]).
     TooLarge,
-    /// The reader or writer of the caller failed.
+    /// The writer given to [`copy_to`](crate::Response::copy_to) failed.
     Local,
 }
 

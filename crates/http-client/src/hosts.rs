@@ -12,7 +12,24 @@ use resilience::{
 
 use crate::config::ClientConfig;
 
-/// The policies that all calls to one host share, and their state.
+/// The policies that all calls to one host share, and their state; [`Client::host`](crate::Client::host) returns it.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use http_client::resilience::BreakerState;
+/// use http_client::{Client, ClientConfig, Origin};
+///
+/// let client = Client::with_config(ClientConfig::standard())?;
+/// let host = client.host(&Origin::https("example.com")?).ok_or("no policy is set")?;
+/// let breaker = host.breaker().ok_or("no breaker")?;
+/// assert_eq!(breaker.state(), BreakerState::Closed);
+/// breaker.force_open(Instant::now()); // for maintenance: calls fail at once
+/// breaker.reset(Instant::now());
+/// let budget = host.budget().ok_or("no budget")?;
+/// assert_eq!(budget.level(Instant::now()), 20_000); // thousandths: 20 retries
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HostState(Arc<Stack>);
 

@@ -10,6 +10,22 @@
 //! runs. Timeouts are on by default and tell the phase in which they passed ([`Error::phase`]); any status is data, not an
 //! error; a truncated body is always an error.
 //!
+//! ```no_run
+//! use http_client::{Client, Connection, Error};
+//!
+//! // Any origin, kept connections, redirects.
+//! let client = Client::new();
+//! let response = client.get("https://example.com/").query([("page", "2")]).send()?;
+//! println!("{} {}", response.status().as_u16(), response.reason());
+//! println!("{}", response.error_for_status()?.text()?);
+//!
+//! // One connection, step by step.
+//! let mut conn = Connection::https("example.com")?;
+//! conn.request("GET", "/")?;
+//! println!("{}", conn.response()?.text()?);
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! | layer | crate | what it is for |
 //! |---|---|---|
 //! | this facade | `http-client` | [`Client`], [`Connection`] |
@@ -24,7 +40,8 @@
 //! * `charset` (default): [`Response::text`] reads other charsets than UTF-8.
 //! * `cookies` (default): a jar on [`ClientConfig`].
 //! * `json` (default): values of serde as content, `RequestBuilder::json` and `Response::json`.
-//! * `tls` (default): HTTPS by rustls with aws-lc-rs; `tls-ring` takes ring; `tls-no-provider` takes the one that you hand in.
+//! * `tls` (default): HTTPS by rustls; it turns on `tls-aws-lc`, the provider aws-lc-rs. `tls-ring` is the provider ring: where
+//!   both are on aws-lc-rs serves, so turn the defaults off. `tls-no-provider` takes the one that you hand in.
 //! * `multipart`: forms with files, `Multipart`.
 //! * `tls-platform-verifier`: certificates are verified as the operating system does, where `conn::Roots::platform` is set.
 

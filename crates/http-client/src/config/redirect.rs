@@ -8,7 +8,8 @@ use url::Url;
 /// Which redirects a [`Client`](crate::Client) follows.
 ///
 /// On another origin (scheme, host or port) every field that carries a secret stays behind, and what stayed behind does
-/// not come back, even if a later redirect returns; the cookie jar attaches what belongs to each URL anew.
+/// not come back, even if a later redirect returns; the cookie jar attaches what belongs to each URL anew. The name of a field
+/// says whether it carries a secret ([`wire::is_secret_field`]): one under another name, such as `X-Session`, goes along.
 ///
 /// ```
 /// use http_client::{ClientConfig, RedirectPolicy};

@@ -28,6 +28,23 @@ pub(super) struct Ahead {
 
 /// A request that was sent and has no answer, because its connection ended. It can be
 /// [sent again](Connection::resend) if its [fate](Self::fate) allows.
+///
+/// ```no_run
+/// use http_client::wire::Fate;
+/// use http_client::{Client, Connection, Error};
+///
+/// /// Sends again, by a client that has connections of its own, what no answer had begun to.
+/// fn send_again(conn: &mut Connection, client: &Client) -> Result<(), Error> {
+///     for request in conn.unanswered() {
+///         if request.fate == Fate::Unprocessed && request.method.is_idempotent() {
+///             println!("{}", client.send(request.into_request()?)?.status());
+///         } else {
+///             println!("{} {} may have been acted on", request.method, request.target);
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unanswered {
