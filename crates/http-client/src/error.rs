@@ -83,6 +83,10 @@ impl Progress {
 /// What the exceptions of `http.client` and its neighbours are here:
 ///
 #[doc = include_str!("error/from_python.md")]
+///
+/// And those of `requests`:
+///
+#[doc = include_str!("error/from_requests.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Stage, get, ok, stage};
 use http_client::conn::{Clock as _, ConnectError, FailedAddress};
-use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, Stack};
+use http_client::resilience::{Backoff, BreakerState, BudgetConfig, CircuitBreaker, Jitter, Stack};
 use http_client::{
     BreakerConfig, CancelToken, Client, ClientConfig, ErrorKind, Origin, RetryPolicy, StatusCode, Why,
 };
@@ -58,6 +58,22 @@ fn a_failed_call_is_tried_again_after_a_wait() {
     assert_eq!([0, 1, 2].map(|i| attempts[i].waited), [Duration::ZERO, S, S]);
     assert_eq!(response.text().unwrap(), "there");
     assert_eq!((stage.clock.elapsed(), stage.peer.connects()), (S * 2, 1));
+    stage.finish();
+}
+
+/// The waits of the tutorial, as `docs/from-python.md` has them.
+#[test]
+fn waits_double_from_one_second_to_five() {
+    let failed = (0..5).fold(Script::new(), |script, _| script.expect(get("/")).reply(status(500, "")));
+    let mut stage = retrying([failed.expect(get("/")).reply(ok("there"))]);
+    let mut patient = policy(6, S);
+    patient.backoff = Backoff::exponential(S, S * 5).jitter(Jitter::None);
+    stage.config.retry = Some(patient);
+    let client = stage.client();
+    let response = client.get("http://a/").send().unwrap();
+    let waited: Vec<_> = response.attempts().iter().map(|attempt| attempt.waited.as_secs()).collect();
+    assert_eq!(waited, [0, 1, 2, 4, 5, 5]);
+    assert_eq!(stage.clock.elapsed(), S * 17);
     stage.finish();
 }
 
