@@ -206,8 +206,8 @@ impl ClientConfig {
     /// Returns the settings for production; the rest by default:
     ///
     /// * Up to three attempts for requests that may be repeated. Waits between them are drawn at random from 0 to 100 ms, then
-    ///   to 200 ms, and so on doubling up to 10 s; after 429, or 503 with `Retry-After`, from half of 1 s to 1 s, doubling up to 20 s.
-    ///   A `Retry-After` of up to 30 s is kept; beyond it the call gives up at once. See [`RetryPolicy`].
+    ///   to 200 ms, and so on doubling up to 10 s; after 429, or 503 with `Retry-After`, from half of 1 s to 1 s, doubling up
+    ///   to 20 s. A `Retry-After` of up to 30 s is kept; beyond it the call gives up at once. See [`RetryPolicy`].
     /// * A budget for each host: a bucket of 20 retries, to which each success adds a tenth of one. See [`BudgetConfig`].
     /// * A circuit breaker for each host, which opens when of at least 10 calls in the last 10 s more than half failed, by more
     ///   than chance explains; or after 16 failures in a row, or 5 where there is less traffic, that lasted at least 1 s. It
