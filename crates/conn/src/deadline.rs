@@ -267,6 +267,13 @@ mod tests {
     const S: Duration = Duration::from_secs(1);
 
     #[test]
+    fn one_limit_for_each_step_leaves_the_whole_unbounded() {
+        let Timeouts { connect, response, idle, attempt, total, expect_continue } = Timeouts::each(S * 5);
+        assert_eq!([connect, response, idle], [Some(S * 5); 3]);
+        assert_eq!((attempt, total, expect_continue), (None, None, S));
+    }
+
+    #[test]
     fn the_earlier_deadline_wins_and_keeps_its_cause() {
         let now = Instant::now();
         let a = Deadline::after(now, Some(S * 5), Limit::Connect);

@@ -20,6 +20,9 @@ pub use redirect::RedirectPolicy;
 
 /// Settings of a [`Client`](crate::Client) or a [`Connection`](crate::Connection): public fields, each with its default.
 ///
+/// [`RequestBuilder::configure`](crate::RequestBuilder::configure) changes them for one request, but for those that say that
+/// they are fixed: they belong to all calls of the client.
+///
 /// ```
 /// use http_client::{Client, ClientConfig};
 /// use std::time::Duration;
@@ -42,11 +45,11 @@ pub struct ClientConfig {
     pub leniency: Leniency,
     /// What relative URLs given to a [`Client`](crate::Client) are resolved against (RFC 3986): `log` at
     /// `https://example.com/api/` is `https://example.com/api/log`; without the last slash, `api` would be replaced. One
-    /// that begins with two slashes must not lead to another host. Default none.
+    /// that begins with two slashes must not lead to another host. Fixed. Default none.
     pub base_url: Option<Url>,
     /// Fields added to every request that does not have them. Default: `User-Agent` and `Accept: */*`.
     pub headers: Headers,
-    /// Fields sent to every HTTP proxy with CONNECT; none of them reaches an origin. Default none.
+    /// Fields sent to every HTTP proxy with CONNECT; none of them reaches an origin. Fixed. Default none.
     pub tunnel_headers: Headers,
     /// Above how many bytes of content a client asks with `Expect: 100-continue` whether the server wants them, and waits
     /// up to [`Timeouts::expect_continue`] for its word. Content of unknown length is sent unasked. None for never. Default
@@ -57,18 +60,20 @@ pub struct ClientConfig {
     pub decode: bool,
     /// Who is shown what goes over the wire, line by line. Default nobody.
     pub wiretap: Option<Wiretap>,
-    /// What a [`Connection`](crate::Connection) may send before earlier requests are answered.
+    /// What a [`Connection`](crate::Connection) may send before earlier requests are answered. A client does not look at it.
     pub pipelining: Pipelining,
     /// How a client tries failed calls again. Default none: a request that was lost with a dead connection is replayed
     /// once, and that is all. [`standard`](Self::standard) turns it on. The policy's attempt timeout, 10 s unless it is set to
     /// none, ends with the response head; [`Timeouts::attempt`] bounds the content too.
     pub retry: Option<RetryPolicy>,
-    /// How many retries all calls to a host may make together. Default: a tenth of the load, and no more than 20 at once.
+    /// How many retries all calls to a host may make together. Fixed. Default: a tenth of the load, and no
+    /// more than 20 at once.
     pub retry_budget: Option<BudgetConfig>,
     /// Whether requests that are not idempotent are repeated too when a server sheds load (429, 503 with `Retry-After`).
     /// Default false: some servers say so after they have acted.
     pub retry_throttled: bool,
-    /// When a host that fails is left alone. Default none; [`standard`](Self::standard) turns it on.
+    /// When a host that fails is left alone. Fixed, but a request can be sent without it. Default none;
+    /// [`standard`](Self::standard) turns it on.
     pub breaker: Option<BreakerConfig>,
     /// Makes all policies of a host, a rate limit and a bulkhead among them, in place of `retry`, `retry_budget` and
     /// `breaker`. A place in the bulkhead is free again when the response head is there. Default none.
@@ -89,28 +94,29 @@ pub struct ClientConfig {
     /// # Ok::<(), &str>(())
     /// ```
     pub policies: Option<Arc<HostPolicies>>,
-    /// Where the jitter of waits begins, for tests that must repeat. Default none: nobody can foresee it.
+    /// Where the jitter of waits begins, for tests that must repeat. Fixed. Default none: nobody can foresee it.
     pub seed: Option<u64>,
-    /// How many connections a client keeps and uses at once, and how long. A [`Connection`](crate::Connection) has no
-    /// pool.
+    /// How many connections a client keeps and uses at once, and how long. Fixed. A [`Connection`](crate::Connection)
+    /// has no pool.
     pub pool: PoolLimits,
     /// Which redirects a client follows. Default: 10 of them, never from `https` to `http`. A
     /// [`Connection`](crate::Connection) follows none.
     pub redirect: RedirectPolicy,
-    /// Options of TCP sockets.
+    /// Options of TCP sockets. Fixed.
     pub tcp: TcpOptions,
-    /// Looks up names. Default [`SystemResolver`]; [`conn::Overrides`] knows some names itself.
+    /// Looks up names. Fixed. Default [`SystemResolver`]; [`conn::Overrides`] knows some names itself.
     pub resolver: Arc<dyn Resolve>,
-    /// Which addresses may be dialled. Default [`AddressPolicy::any`]; whoever fetches what a stranger names wants
+    /// Which addresses may be dialled. Fixed. Default [`AddressPolicy::any`]; whoever fetches what a stranger names wants
     /// [`AddressPolicy::public_only`].
     pub address_policy: AddressPolicy,
-    /// Roots, provider and protocols of TLS. Default: the roots of webpki-roots.
+    /// Roots, provider and protocols of TLS. Fixed, but a [`Route`] can have its own. Default: the roots of webpki-roots.
     #[cfg(feature = "tls-no-provider")]
     pub tls: conn::TlsConfig,
     /// The jar that cookies are kept in. Default none: cookies are neither stored nor sent.
     #[cfg(feature = "cookies")]
     pub cookies: Option<cookies::Jar>,
-    /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. Default true.
+    /// Whether a [`Connection`](crate::Connection) that was closed dials again for the next request. A client does not look at
+    /// it. Default true.
     pub auto_open: bool,
     /// Decides the way to an origin: through a proxy, to another place, over a Unix domain socket. Default none: straight
     /// there.
@@ -129,9 +135,9 @@ pub struct ClientConfig {
     /// client that have no token of their own. Default: cannot be cancelled.
     pub cancel: CancelToken,
     /// Makes connections in place of TCP and TLS; `tcp`, `tls`, `resolver` and `address_policy` are not looked at
-    /// then. Default none.
+    /// then. Fixed. Default none.
     pub connect: Option<Arc<dyn Connect>>,
-    /// Tells the time. Default the system's clock.
+    /// Tells the time. Fixed. Default the system's clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -189,8 +195,16 @@ impl Default for Pipelining {
 }
 
 impl ClientConfig {
-    /// Returns the settings for production: retries within a budget, a circuit breaker for each host, and a total limit of
-    /// 2 minutes; the rest by default.
+    /// Returns the settings for production; the rest by default:
+    ///
+    /// * Up to three attempts for requests that may be repeated. Waits between them are drawn at random from 0 to 100 ms, then
+    ///   to 200 ms, and so on doubling up to 10 s; after 429, or 503 with `Retry-After`, from half of 1 s to 1 s, doubling up
+    ///   to 20 s. A `Retry-After` of up to 30 s is kept; beyond it the call gives up at once. See [`RetryPolicy`].
+    /// * A budget for each host: a bucket of 20 retries, to which each success adds a tenth of one. See [`BudgetConfig`].
+    /// * A circuit breaker for each host, which opens when of at least 10 calls in the last 10 s more than half failed, by more
+    ///   than chance explains; or after 16 failures in a row, or 5 where there is less traffic, that lasted at least 1 s. It
+    ///   stays open for 1 s at first and for 5 s at most, plus up to a quarter. See [`BreakerConfig`].
+    /// * A total limit of 2 minutes for a call.
     ///
     /// A call has up to 3 attempts, 100 ms doubling to 10 s apart with full jitter, or as long as a server asks for, up to 30 s. A
     /// host's budget begins with 20 retries and earns a tenth of one by each success. Its breaker opens when, of at least 10

@@ -116,7 +116,7 @@ impl Connection {
     /// # Errors
     /// The host is malformed, or no connection can be made within the connect timeout (10 s).
     pub fn https(host: &str) -> Result<Self, Error> {
-        Self::open(&origin(Origin::https(host))?, ClientConfig::default())
+        Self::open(&Origin::https(host)?, ClientConfig::default())
     }
 
     /// Connects without encryption to `host` or `host:port`, port 80 unless given.
@@ -124,7 +124,7 @@ impl Connection {
     /// # Errors
     /// As [`https`](Self::https).
     pub fn http(host: &str) -> Result<Self, Error> {
-        Self::open(&origin(Origin::http(host))?, ClientConfig::default())
+        Self::open(&Origin::http(host)?, ClientConfig::default())
     }
 
     /// Connects to an origin with settings.
@@ -251,7 +251,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for the response to the request that was sent.
+    /// Waits for the response to the request that was sent, the first of those without an answer.
     ///
     /// # Errors
     /// No request was sent: nothing changes. The peer breaks the protocol, the connection breaks, or a deadline passes: the
@@ -346,10 +346,6 @@ impl Connection {
         }
         result
     }
-}
-
-fn origin(parsed: Result<Origin, conn::OriginError>) -> Result<Origin, Error> {
-    parsed.map_err(|error| Error::new(ErrorKind::InvalidRequest, error))
 }
 
 fn parse_method<M>(method: M) -> Result<Method, Error>

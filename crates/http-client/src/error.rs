@@ -374,5 +374,22 @@ mod tests {
         assert_eq!(io.kind(), io::ErrorKind::UnexpectedEof);
         let back = Error::transport(io);
         assert_eq!(back.kind(), ErrorKind::Truncated);
+        assert_eq!(Error::from_io(back.into()).unwrap().kind(), ErrorKind::Truncated);
+        assert_eq!(
+            Error::from_io(io::ErrorKind::NotFound.into()).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn an_invalid_url_origin_or_proxy_is_an_invalid_request_and_is_not_repeated() {
+        for error in [
+            Error::from(url::Url::parse("http://ida:s3cret@[").unwrap_err()),
+            Error::from(Origin::http("ida:s3cret@a").unwrap_err()),
+            Error::from("http://ida:s3cret@a".parse::<conn::Proxy>().unwrap_err()),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 client in layers that come apart.
+//! An HTTP/1.1 client in layers that you can use separately.
 //!
 //! Two ways in, one core:
 //!

@@ -7,12 +7,15 @@
     reason = "test code fails loudly, and the guide prints"
 )]
 
+use std::env;
 use std::error::Error;
+use std::fs::{self, File};
 use std::io::Read;
 use std::num::NonZeroU32;
+use std::process::Command;
 use std::time::Duration;
 
-use http_client::conn::Proxy;
+use http_client::conn::Roots;
 use http_client::resilience::{Backoff, Jitter};
 use http_client::{
     Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin,
@@ -43,6 +46,20 @@ fn connecting() -> Done {
 }
 
 #[test]
+fn roots_of_ones_own() -> Done {
+    let (site, folder) = (Site::start(), tempfile::tempdir()?);
+    let (host, ca_file) = (site.https_url().replace("https://", ""), &folder.path().join("ca.pem"));
+    fs::write(ca_file, site.ca_pem())?;
+    let mut config = ClientConfig::default();
+    config.tls.roots = Roots::empty(); // without this line: the default ones, and yours
+    config.tls.roots.add_pem(&fs::read(ca_file)?)?;
+    let mut conn = Connection::open(&Origin::https(&host)?, config)?;
+    conn.request("GET", "/")?;
+    assert_eq!(conn.response()?.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[test]
 fn request_and_response() -> Done {
     let (_site, host) = start();
     let mut conn = Connection::http(&host)?;
@@ -59,7 +76,7 @@ fn content_of_every_kind() -> Done {
     let (_site, host) = start();
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("photo.jpg");
-    std::fs::write(&path, "the lamp is lit")?;
+    fs::write(&path, "the lamp is lit")?;
     let pipe = &b"the lamp is lit"[..];
 
     let mut conn = Connection::http(&host)?;
@@ -101,12 +118,24 @@ fn reading_a_response() -> Done {
         println!("{}", line?);
     }
     assert_eq!((kind.as_str(), &first), ("text/html; charset=utf-8", b"<!doctype html>"));
+
+    conn.request("GET", "/")?;
+    let data: Vec<u8> = conn.response()?.bytes()?;
+    assert!(data.starts_with(&first));
+    conn.request("GET", "/")?;
+    drop(conn.response()?); // without reading it; the connection serves the next request all the same
+    conn.request("GET", "/")?;
+    assert_eq!(conn.response()?.bytes()?, data);
     Ok(())
 }
 
 #[test]
 fn a_request_line_by_line() -> Done {
-    let (_site, host) = start();
+    let head =
+        "PUT /upload HTTP/1.1\r\nHost: lighthouse.example\r\nX-Order: kept\r\nContent-Length: 15\r\n\r\n";
+    let script = Script::new().expect(head).expect("the lamp is lit").reply("HTTP/1.1 204 \r\n\r\n");
+    let listener = ScriptedListener::start(vec![script]);
+    let host = listener.addr().to_string();
     let mut conn = Connection::http(&host)?;
     conn.put_request("PUT", "/upload")?;
     conn.put_header("Host", "lighthouse.example")?;
@@ -115,7 +144,8 @@ fn a_request_line_by_line() -> Done {
     conn.end_headers()?;
     conn.send(b"the lamp is lit")?;
     let response = conn.response()?;
-    check_upload(response);
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    listener.finish()?;
     Ok(())
 }
 
@@ -224,6 +254,29 @@ fn watching_the_wire() -> Done {
     conn.debug_level(1);
     conn.request("GET", "/")?;
     assert_eq!(conn.response()?.status(), StatusCode::OK);
+
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("wire.log");
+    conn.debug_to(Wiretap::to(File::create(&path)?)); // path is wire.log
+    conn.request("GET", "/")?;
+    let response = conn.response()?;
+    assert_eq!(response.status(), StatusCode::OK);
+    let log = fs::read_to_string(&path)?;
+    assert!(log.contains(" > GET / HTTP/1.1\n") && log.contains(" < HTTP/1.1 200 OK\n"), "{log}");
+    Ok(())
+}
+
+/// Runs the test above as a child.
+#[test]
+fn the_debug_level_writes_heads_to_standard_error() -> Done {
+    let child = Command::new(env::current_exe()?)
+        .args(["--exact", "watching_the_wire", "--test-threads=1"])
+        .output()?;
+    assert!(child.status.success(), "{child:?}");
+    let said = String::from_utf8(child.stderr)?;
+    for (line, times) in [(" > GET / HTTP/1.1\n", 1), (" < HTTP/1.1 200 OK\n", 1), ("<title>", 0)] {
+        assert_eq!(said.matches(line).count(), times, "{line:?} in {said}");
+    }
     Ok(())
 }
 
@@ -366,8 +419,10 @@ fn every_snippet_of_the_guide_is_one_that_runs() {
 }
 
 #[test]
-fn the_table_of_exceptions_is_the_one_of_the_reference() {
+fn the_tables_of_exceptions_are_those_of_the_reference() {
     let guide = include_str!("../../../docs/from-python.md");
-    let table = include_str!("../src/error/from_python.md");
-    assert!(guide.contains(table), "docs/from-python.md and src/error/from_python.md differ");
+    for table in [include_str!("../src/error/from_python.md"), include_str!("../src/error/from_requests.md")]
+    {
+        assert!(guide.contains(table), "docs/from-python.md has another table than the reference:\n{table}");
+    }
 }

@@ -13,15 +13,19 @@ use testkit::peer::Script;
 
 #[test]
 fn every_verb_sends_its_method() {
-    let stage =
-        stage([["HEAD", "PUT", "PATCH", "DELETE"].into_iter().fold(Script::new(), |script, method| {
+    let stage = stage([["OPTIONS", "PROPFIND", "HEAD", "PUT", "PATCH", "DELETE"].into_iter().fold(
+        Script::new(),
+        |script, method| {
             let length = if matches!(method, "PUT" | "PATCH") { "Content-Length: 0\r\n" } else { "" };
             script
                 .expect(format!("{method} / HTTP/1.1\r\nHost: a\r\n{length}\r\n"))
                 .reply("HTTP/1.1 204 \r\n\r\n")
-        })]);
+        },
+    )]);
     let client = stage.client();
     for request in [
+        client.options("http://a/"),
+        client.request("PROPFIND", "http://a/"),
         client.head("http://a/"),
         client.put("http://a/"),
         client.patch("http://a/"),

@@ -110,6 +110,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_uri_is_taken_as_its_text() {
+        let base = Url::parse("https://a/api/").unwrap();
+        for (uri, expected) in [
+            ("http://b:81/x?y", Some("http://b:81/x?y")),
+            ("/x?y", Some("https://a/x?y")),
+            ("//evil/x", None),
+        ] {
+            let uri: http::Uri = uri.parse().unwrap();
+            let url = (&uri).into_url(Some(&base)).ok();
+            assert_eq!(url.as_ref().map(Url::as_str), expected, "{uri}");
+            assert_eq!(uri.into_url(Some(&base)).ok(), url);
+        }
+    }
+
+    #[test]
     fn t10_a_relative_url_stays_at_the_host_of_its_base() {
         #[track_caller]
         fn check(text: &str, base: &str, expected: Result<&str, UrlError>) {
