@@ -76,7 +76,7 @@ pub struct ClientConfig {
     /// [`standard`](Self::standard) turns it on.
     pub breaker: Option<BreakerConfig>,
     /// Makes all policies of a host, a rate limit and a bulkhead among them, in place of `retry`, `retry_budget` and
-    /// `breaker`. A place in the bulkhead is free again when the response head is there. Default none.
+    /// `breaker`. Fixed. A place in the bulkhead is free again when the response head is there. Default none.
     ///
     /// ```
     /// use http_client::ClientConfig;
@@ -205,10 +205,6 @@ impl ClientConfig {
     ///   than chance explains; or after 16 failures in a row, or 5 where there is less traffic, that lasted at least 1 s. It
     ///   stays open for 1 s at first and for 5 s at most, plus up to a quarter. See [`BreakerConfig`].
     /// * A total limit of 2 minutes for a call.
-    ///
-    /// A call has up to 3 attempts, 100 ms doubling to 10 s apart with full jitter, or as long as a server asks for, up to 30 s. A
-    /// host's budget begins with 20 retries and earns a tenth of one by each success. Its breaker opens when, of at least 10
-    /// calls in 10 s, clearly more than half fail, or 16 in a row; for 1 s at first and 5 s at most.
     ///
     /// ```
     /// use http_client::{Client, ClientConfig};

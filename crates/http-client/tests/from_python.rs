@@ -7,19 +7,17 @@
     reason = "test code fails loudly, and the guide prints"
 )]
 
-use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::Read;
 use std::num::NonZeroU32;
-use std::process::Command;
 use std::time::Duration;
 
 use http_client::conn::Roots;
 use http_client::resilience::{Backoff, Jitter};
 use http_client::{
-    Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin,
-    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode, Timeouts,
+    Body, BreakerConfig, Client, ClientConfig, Connection, Error as HttpError, ErrorKind, Jar, Origin, Proxy,
+    Redirect, RedirectPolicy, Response, RetryPolicy, StatusCode, Timeouts, Wiretap,
 };
 use serde_json::{Value, json};
 use testkit::connect_proxy::ConnectProxy;
@@ -263,20 +261,6 @@ fn watching_the_wire() -> Done {
     assert_eq!(response.status(), StatusCode::OK);
     let log = fs::read_to_string(&path)?;
     assert!(log.contains(" > GET / HTTP/1.1\n") && log.contains(" < HTTP/1.1 200 OK\n"), "{log}");
-    Ok(())
-}
-
-/// Runs the test above as a child.
-#[test]
-fn the_debug_level_writes_heads_to_standard_error() -> Done {
-    let child = Command::new(env::current_exe()?)
-        .args(["--exact", "watching_the_wire", "--test-threads=1"])
-        .output()?;
-    assert!(child.status.success(), "{child:?}");
-    let said = String::from_utf8(child.stderr)?;
-    for (line, times) in [(" > GET / HTTP/1.1\n", 1), (" < HTTP/1.1 200 OK\n", 1), ("<title>", 0)] {
-        assert_eq!(said.matches(line).count(), times, "{line:?} in {said}");
-    }
     Ok(())
 }
 

@@ -133,22 +133,6 @@ fn a_retry_is_replayed_as_a_first_attempt_is() {
     stage.finish();
 }
 
-/// The waits of the tutorial, as `docs/from-python.md` has them.
-#[test]
-fn waits_double_from_one_second_to_five() {
-    let failed = (0..5).fold(Script::new(), |script, _| script.expect(get("/")).reply(status(500, "")));
-    let mut stage = retrying([failed.expect(get("/")).reply(ok("there"))]);
-    let mut patient = policy(6, S);
-    patient.backoff = Backoff::exponential(S, S * 5).jitter(Jitter::None);
-    stage.config.retry = Some(patient);
-    let client = stage.client();
-    let response = client.get("http://a/").send().unwrap();
-    let waited: Vec<_> = response.attempts().iter().map(|attempt| attempt.waited.as_secs()).collect();
-    assert_eq!(waited, [0, 1, 2, 4, 5, 5]);
-    assert_eq!(stage.clock.elapsed(), S * 17);
-    stage.finish();
-}
-
 #[test]
 fn the_last_response_is_delivered_when_the_attempts_are_used_up() {
     let busy = || Script::new().expect(get("/")).reply("HTTP/1.1 503 \r\nContent-Length: 4\r\n\r\nbusy");

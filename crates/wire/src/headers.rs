@@ -8,8 +8,6 @@ use crate::error::RequestError;
 use secrets::REDACTED;
 pub use secrets::{is_secret_field, shown_value};
 
-pub use lines::FieldLines;
-
 /// Field lines in the order and letter case in which they stand on the wire, duplicates kept. Look-up ignores case.
 ///
 /// One buffer holds all bytes, so that clearing and refilling allocates nothing. Values are octets: most are ASCII,

@@ -8,6 +8,10 @@ use std::io;
 /// What the exceptions of `http.client` and its neighbours are here:
 ///
 #[doc = include_str!("from_python.md")]
+///
+/// What `requests` raises:
+///
+#[doc = include_str!("from_requests.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
