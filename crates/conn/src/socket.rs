@@ -31,6 +31,9 @@ pub struct SocketTransport {
     deadline: Deadline,
     armed_read: Option<Duration>,
     armed_write: Option<Duration>,
+    /// Whether the kernel may copy files here, once it was asked.
+    #[cfg(target_os = "linux")]
+    copies_files: Option<bool>,
     sent: u64,
     received: u64,
     facts: Arc<PeerFacts>,
@@ -61,6 +64,8 @@ impl SocketTransport {
             deadline: Deadline::NEVER,
             armed_read: None,
             armed_write: None,
+            #[cfg(target_os = "linux")]
+            copies_files: None,
             sent: 0,
             received: 0,
             facts: Arc::new(PeerFacts { local, peer, path, tls: None }),
@@ -187,7 +192,11 @@ impl Transport for SocketTransport {
 
     #[cfg(target_os = "linux")]
     fn send_file(&mut self, file: &File, at: u64, n: u64) -> Option<io::Result<u64>> {
-        if !sigpipe_is_harmless() {
+        // Whoever asks before an upload is told how it is now; that holds for its pieces.
+        if n == 0 || self.copies_files.is_none() {
+            self.copies_files = Some(sigpipe_is_harmless());
+        }
+        if self.copies_files != Some(true) {
             return None;
         }
         if n == 0 {

@@ -238,7 +238,7 @@ impl RequestBuilder {
     ///
     /// What all calls of the client share stays as it is: `pool`, `tcp`, `tls`, `resolver`, `address_policy`, `connect` and
     /// `tunnel_headers`, which make its connections ([`routes`](ClientConfig::routes) can lead a call elsewhere, by other TLS
-    /// settings too), `clock` and `seed`, and what is remembered of hosts: `policies`, `retry_budget`, `breaker`, though the
+    /// settings too), `clock` and `seed`, and what is remembered of hosts: `policies`, both budgets of retries, `breaker`, though the
     /// client's `breaker` does not stand in the way of a call that has none. A `base_url` comes too late, and what a call sets by itself, as
     /// [`timeout`](Self::timeout) does, goes first, whatever the order.
     pub fn configure(self, change: impl FnOnce(&mut ClientConfig)) -> Self {

@@ -69,6 +69,9 @@ pub struct ClientConfig {
     /// How many retries all calls to a host may make together. Fixed. Default: a tenth of the load, and no
     /// more than 20 at once.
     pub retry_budget: Option<BudgetConfig>,
+    /// How many retries all calls of a client may make together, besides: where a whole network fails, many hosts do. It
+    /// counts for hosts that have a `retry_budget`. Fixed. Default: as for a host.
+    pub client_retry_budget: Option<BudgetConfig>,
     /// Whether requests that are not idempotent are repeated too when a server sheds load (429, 503 with `Retry-After`).
     /// Default false: some servers say so after they have acted.
     pub retry_throttled: bool,
@@ -200,7 +203,8 @@ impl ClientConfig {
     /// * Up to three attempts for requests that may be repeated. Waits between them are drawn at random from 0 to 100 ms, then
     ///   to 200 ms, and so on doubling up to 10 s; after 429, or 503 with `Retry-After`, from half of 1 s to 1 s, doubling up
     ///   to 20 s. A `Retry-After` of up to 30 s is kept; beyond it the call gives up at once. See [`RetryPolicy`].
-    /// * A budget for each host: a bucket of 20 retries, to which each success adds a tenth of one. See [`BudgetConfig`].
+    /// * A budget for each host, and one for all together: a bucket of 20 retries, to which each success adds a tenth of one. See
+    ///   [`BudgetConfig`].
     /// * A circuit breaker for each host, which opens when of at least 10 calls in the last 10 s more than half failed, by more
     ///   than chance explains; or after 16 failures in a row, or 5 where there is less traffic, that lasted at least 1 s. It
     ///   stays open for 1 s at first and for 5 s at most, plus up to a quarter. See [`BreakerConfig`].
@@ -276,6 +280,7 @@ impl Default for ClientConfig {
             pipelining: Pipelining::default(),
             retry: None,
             retry_budget: Some(BudgetConfig::default()),
+            client_retry_budget: Some(BudgetConfig::default()),
             retry_throttled: false,
             breaker: None,
             policies: None,

@@ -75,6 +75,8 @@ struct Own {
 pub(crate) struct Hosts {
     registry: Registry<Route, HostState>,
     config: Arc<ClientConfig>,
+    /// What the budgets of all hosts together are within.
+    budget: Option<RetryBudget>,
     rng: SharedRng,
     /// Those whose last response was one of HTTP/1.0, hardly ever any.
     old: Mutex<HashMap<Route, Version>>,
@@ -88,7 +90,8 @@ impl Hosts {
     pub(crate) fn new(config: Arc<ClientConfig>) -> Self {
         let rng = config.seed.map_or_else(SharedRng::from_os, SharedRng::seeded);
         let (old, has_old) = (Mutex::default(), AtomicBool::new(false));
-        Self { registry: Registry::new(RegistryConfig::default()), config, rng, old, has_old }
+        let budget = config.client_retry_budget.map(RetryBudget::new);
+        Self { registry: Registry::new(RegistryConfig::default()), config, budget, rng, old, has_old }
     }
 
     /// Takes note of what a host speaks.
@@ -156,7 +159,10 @@ impl Hosts {
         let breaker = config.breaker.as_ref().and_then(|breaker| CircuitBreaker::new(*breaker, &rng).ok());
         let mut stack = Stack::bare(rng);
         stack.retry = config.retry.unwrap_or_else(RetryPolicy::never);
-        stack.budget = config.retry_budget.map(RetryBudget::new);
+        stack.budget = config.retry_budget.map(|own| match &self.budget {
+            Some(all) => RetryBudget::within(all, own),
+            None => RetryBudget::new(own),
+        });
         stack.breaker = breaker;
         stack
     }

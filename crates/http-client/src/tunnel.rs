@@ -5,9 +5,11 @@ mod early;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use conn::{
-    Connect, ConnectError, ConnectRequest, Connected, Dialer, Hop, Host, Phase, Proxy, ProxyKind, Transport,
+    Connect, ConnectError, ConnectRequest, Connected, Deadline, Dialer, Hop, Host, Limit, Phase, Proxy,
+    ProxyKind, Transport,
 };
 use tracing::debug;
 use wire::{BodyLength, Event, Exchange, Headers, Limits, MessageBuf, Method, RequestHead};
@@ -16,6 +18,9 @@ use crate::error::{StatusError, TunnelError};
 use crate::policy::auth;
 use crate::wiretap::{Watch, Wiretap};
 use early::Early;
+
+/// How long a proxy may take to say why it refuses.
+const EXPLAINING: Duration = Duration::from_secs(1);
 
 /// Room for one read of the proxy's answer.
 const READ_SIZE: usize = 4 << 10;
@@ -91,7 +96,9 @@ impl<C> Tunnel<C> {
         transport: &mut dyn Transport,
         proxy: &Proxy,
         target: &str,
+        by: Deadline,
     ) -> Result<Vec<u8>, TunnelError> {
+        transport.set_deadline(by);
         let mut output = Vec::new();
         let exchange = self.ask(proxy, target, &mut output)?;
         let facts = Arc::clone(transport.facts());
@@ -111,7 +118,12 @@ impl<C> Tunnel<C> {
             }
             match event {
                 Event::Upgraded => return Ok(asked.input),
-                Event::Head if !asked.message.head.status.is_success() => return Err(asked.refusal()),
+                Event::Head if !asked.message.head.status.is_success() => {
+                    // The refusal is known; what else the proxy says is worth no long wait.
+                    let briefly = Deadline::after(self.names.clock.now(), Some(EXPLAINING), Limit::Connect);
+                    asked.transport.set_deadline(by.min(briefly));
+                    return Err(asked.refusal());
+                }
                 Event::Complete => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 _ => {}
             }
@@ -142,9 +154,8 @@ impl<C: Connect> Connect for Tunnel<C> {
         let started = self.names.clock.now();
         let transport = &mut connected.transport;
         let guard = to.guard(transport);
-        transport.set_deadline(to.deadline.during(Phase::Proxy));
-        let target = hop.to_string();
-        let early = self.establish(&mut **transport, proxy, &target).map_err(|error| match &error {
+        let (target, by) = (hop.to_string(), to.deadline.during(Phase::Proxy));
+        let early = self.establish(&mut **transport, proxy, &target, by).map_err(|error| match &error {
             TunnelError::Io(source) => {
                 ConnectError::ended(source).unwrap_or_else(|| failure(proxy, &hop, error))
             }

@@ -285,6 +285,26 @@ fn the_budget_bounds_what_retries_add() {
 }
 
 #[test]
+fn all_hosts_together_have_a_budget_too() {
+    let fail = |host: &str| {
+        Script::new().expect(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).reply(status(503, "")).close()
+    };
+    let mut stage = retrying(["a", "a", "b", "b", "c"].map(fail));
+    stage.config.retry = Some(policy(2, S));
+    let mut budget = BudgetConfig::default();
+    (budget.capacity, budget.ratio_permille, budget.trickle_permille) = (2, 0, 0);
+    stage.config.client_retry_budget = Some(budget);
+    let client = stage.client();
+    for (host, attempts) in [("a", 2), ("b", 2), ("c", 1)] {
+        let response = client.get(format!("http://{host}/")).send().unwrap();
+        assert_eq!(response.attempts().len(), attempts, "{host}");
+        let spent = (attempts == 1).then_some(GiveUp::BudgetExhausted);
+        assert_eq!(response.gave_up().filter(|_| attempts == 1), spent, "{host}");
+    }
+    stage.finish();
+}
+
+#[test]
 fn an_open_breaker_sends_nothing_until_its_time_is_over() {
     let mut stage = stage([
         Script::new().expect(get("/")).reply(status(500, "")).expect(get("/")).reply(status(500, "")),

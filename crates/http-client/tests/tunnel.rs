@@ -256,6 +256,17 @@ fn t20_a_proxy_that_dribbles_is_given_up_at_the_deadline() {
 }
 
 #[test]
+fn a_refusal_is_told_though_its_reason_never_comes_to_an_end() {
+    let head = "HTTP/1.1 407 \r\nContent-Length: 9\r\n\r\nbe";
+    let stage = stage_of([Script::new().expect_head().reply(head).stall(Duration::from_secs(60))]);
+    let error = through(&stage, &proxy()).unwrap_err();
+    let TunnelError::Refused(refused) = error.tunnel().unwrap() else { panic!("{error}") };
+    let (status, said) = (refused.head.status.as_u16(), refused.content.as_slice());
+    assert_eq!((status, said, refused.is_cut), (407, &b"be"[..], true));
+    assert_eq!(stage.clock.elapsed(), Duration::from_secs(1));
+}
+
+#[test]
 fn what_a_proxy_cannot_reach_is_not_asked_for() {
     let mut stage = stage([]);
     let mut names = Dialer::default();
