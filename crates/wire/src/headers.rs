@@ -54,6 +54,12 @@ impl Line {
     fn end(self) -> usize {
         self.value_start() + self.value
     }
+
+    /// Name and value.
+    fn octets(self, bytes: &[u8]) -> (&[u8], &[u8]) {
+        let name = bytes.get(self.start..self.start + self.name).unwrap_or_default();
+        (name, bytes.get(self.value_start()..self.end()).unwrap_or_default())
+    }
 }
 
 impl Headers {
@@ -131,12 +137,7 @@ impl Headers {
 
     /// Returns all lines with their names as octets, which costs no check for UTF-8.
     pub(crate) fn raw(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        self.lines.iter().map(|line| self.octets(*line))
-    }
-
-    fn octets(&self, line: Line) -> (&[u8], &[u8]) {
-        let name = self.bytes.get(line.start..line.start + line.name).unwrap_or_default();
-        (name, self.bytes.get(line.value_start()..line.end()).unwrap_or_default())
+        self.lines.iter().map(|line| line.octets(&self.bytes))
     }
 
     /// Adds a line at the end. Surrounding white space of the value is dropped.
@@ -318,7 +319,7 @@ impl<'h> Iterator for FieldLines<'h> {
     type Item = (&'h str, &'h [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.headers.octets(*self.lines.next()?);
+        let (name, value) = self.lines.next()?.octets(&self.headers.bytes);
         // Names are tokens, thus ASCII.
         Some((std::str::from_utf8(name).unwrap_or_default(), value))
     }
