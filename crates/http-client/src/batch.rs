@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use conn::{CancelToken, Deadline, Limit, Origin, Phase};
+use conn::{CancelToken, Deadline, Limit, Origin, Phase, Registration};
 
 use crate::builder::RequestBuilder;
 use crate::client::Client;
@@ -72,14 +72,14 @@ impl<'c> Batch<'c> {
         Self { timeout: Some(timeout), ..self }
     }
 
-    /// Ends all early when the token is cancelled, besides the client's own. A request with a token of its own listens to that one alone once it has
-    /// begun.
+    /// Ends all early when the token is cancelled, besides the client's own. A request with a token of its own listens to that one
+    /// alone once it has begun.
     pub fn cancelled_by(self, token: &CancelToken) -> Self {
         Self { cancel: Some(token.clone()), ..self }
     }
 
-    /// Takes all requests, sends them, hands each response with its number to `work` on the thread that received it, and returns what
-    /// `work` made of them, in the order of the requests. Waits for all.
+    /// Takes all requests, sends them, hands each response with its number to `work` on the thread that received it, and returns
+    /// what `work` made of them, in the order of the requests. Waits for all.
     ///
     /// # Panics
     /// `work` panicked; those under way have ended then, no other has begun.
@@ -136,13 +136,7 @@ impl<'c> Batch<'c> {
         }
         let queue = Queue { schedule: Mutex::new(schedule), ended: Condvar::new() };
         let began = self.client.config().clock.now();
-        let cancel = self.cancel.as_ref().map(|_| CancelToken::new());
-        let link = |to: &CancelToken| {
-            let own = cancel.as_ref().unwrap_or(CancelToken::never());
-            to.cancels(own)
-        };
-        let _linked =
-            [link(&self.client.config().cancel), link(self.cancel.as_ref().unwrap_or(CancelToken::never()))];
+        let (cancel, _linked) = self.cancels();
         let threads = self.concurrency.clamp(1, count.max(1));
         let worker = |tell: Sender<(usize, T)>| {
             queue.work(|index, request| {
@@ -179,6 +173,20 @@ impl<'c> Batch<'c> {
                 }
             }
         });
+    }
+
+    /// Returns what ends every request that has no token of its own, as long as the links to it last: the batch's token, or
+    /// where the client's can be cancelled too, one that either cancels.
+    fn cancels(&self) -> (Option<CancelToken>, Vec<Registration>) {
+        let clients = &self.client.config().cancel;
+        match &self.cancel {
+            Some(own) if clients.can_be_cancelled() => {
+                let either = CancelToken::new();
+                let links = vec![clients.cancels(&either), own.cancels(&either)];
+                (Some(either), links)
+            }
+            own => (own.clone(), Vec::new()),
+        }
     }
 
     /// Sends one request within the time of all.
